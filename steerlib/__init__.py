@@ -1,0 +1,1 @@
+"""Why did the network steer there? The functions behind the notebooks; one module each."""
