@@ -1,0 +1,16 @@
+"""What several tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_drives() -> Path:
+    """Folder of the real drives beside the checkout: skipped where it is missing, but required in CI."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing("the real drives (../shared/data from the root of the checkout) are missing")
+    return folder
