@@ -1,0 +1,381 @@
+"""PilotNet, the network that looks at a road and turns the wheel (notebook 02).
+
+It is the network of Bojarski et al., *End to End Learning for Self-Driving Cars* (arXiv 1604.07316), with the
+output ``2·atan(x)`` of its widespread ports, so that no angle leaves ±180°. The Keras model itself speaks
+radians; every function here speaks degrees of the steering wheel, positive to the right.
+
+``python -m steerlib.model FOLDER`` trains the network that comes with the project.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from steerlib.data import IMAGE_SIZE, Drive, split
+
+SHIPPED = ("pilotnet",)  # networks that come with the project; none of a reader's own can take their names
+
+# The recipe of the shipped network: rendered views, and others to choose its best epoch and to judge it by.
+TRAINING_ROADS, TRAINING_VIEWS = range(0, 120), 12000
+VALIDATION_ROADS, VALIDATION_VIEWS = range(1000, 1020), 1000
+UNSEEN_ROADS, UNSEEN_VIEWS = range(2000, 2020), 1000
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 14, 64, 1e-3
+
+
+def pilotnet(dropout: float = 0.0, seed: int | None = None) -> keras.Model:
+    """Build an untrained PilotNet. Introduced in notebook 02; arXiv 1604.07316.
+
+    It is made of nothing but Keras's own layers and operations, so a saved one opens in Keras alone.
+
+    Parameters
+    ----------
+    dropout : float
+        Share of the units of each hidden dense layer that is dropped in training, at least 0 and below 1.
+    seed : int, optional
+        Fixes the starting weights and the dropped units. None: others every time, or as
+        ``keras.utils.set_random_seed`` decides.
+
+    Returns
+    -------
+    keras.Model
+        Input (n, 66, 200, 3) float32 in [0, 1]; output (n, 1) float32 in radians, positive = right. Its
+        convolutions are called conv1 ... conv5 and give what is behind their ReLU; ``steering`` is the linear
+        output x, ``angle`` is 2·atan(x).
+    """
+
+    def seed_of(layer: int) -> int | None:
+        return None if seed is None else 100 * seed + layer
+
+    def he(layer: int, scale: float = 2.0) -> keras.initializers.Initializer:
+        return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed_of(layer))
+
+    image = keras.Input((*IMAGE_SIZE, 3), name="image")
+    x = image
+    shapes = [(24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1)]
+    for i, (channels, kernel, stride) in enumerate(shapes, 1):
+        x = layers.Conv2D(channels, kernel, stride, activation="relu", kernel_initializer=he(i), name=f"conv{i}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for i, units in enumerate([1164, 100, 50, 10], 1):
+        x = layers.Dense(units, activation="relu", kernel_initializer=he(10 + i), name=f"dense{i}")(x)
+        if dropout:
+            x = layers.Dropout(dropout, seed=seed_of(20 + i), name=f"dropout{i}")(x)
+    # A tenth of He's weights: a start near 0°, not where the arctangent is flat, nearly halved the final error.
+    x = layers.Dense(1, kernel_initializer=he(30, scale=0.02), name="steering")(x)
+    x = layers.Rescaling(2.0, name="angle")(keras.ops.arctan(x))
+    return keras.Model(image, x, name="pilotnet")
+
+
+def train(
+    model: keras.Model,
+    drive: Drive,
+    validation: Drive | None = None,
+    epochs: int = 40,
+    batch_size: int = 100,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
+    patience: int = 10,
+    seed: int = 0,
+    verbose: str | int = "auto",
+) -> keras.callbacks.History:
+    """Train a network on a drive and leave it with the weights of its best epoch. Introduced in notebook 02.
+
+    Adam minimizes the mean squared error in radians. A number as learning rate is the highest one: it is
+    reached in the course of the first epoch and falls to a hundredth along a cosine. Frames stay uint8 in
+    memory and are converted batch by batch, so 63,000 of them take 2.5 GB.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From (n, 66, 200, 3) to (n, 1) radians, as `pilotnet` is. Trained in place.
+    drive, validation : Drive
+        Frames to learn from, and frames to watch the error on. None: a fifth of `drive`, in blocks, is set
+        aside for it by `split`.
+    patience : int
+        Training ends when the validation error has not fallen for so many epochs.
+    seed : int
+        Fixes the order of the frames, without touching global random states. The starting weights have their
+        own, see `pilotnet`.
+    verbose : {"auto", 0, 1, 2}
+        As in ``keras.Model.fit``: a progress bar ("auto", 1), nothing (0) or a line for each epoch (2).
+
+    Returns
+    -------
+    keras.callbacks.History
+        Its ``history`` maps ``loss`` and ``val_loss`` (squared radians), ``degrees`` and ``val_degrees``
+        (mean absolute error in degrees) to lists with an entry for each epoch.
+
+    Raises
+    ------
+    ValueError
+        Where a drive has no frames, or one of them cannot be read (`Drive.readable` leaves those out).
+    """
+    if validation is None:
+        drive, validation = split(drive, seed=seed)
+    batches, watched = _Batches(drive, batch_size, seed), _Batches(validation, batch_size)
+    if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=learning_rate / 10,
+            warmup_steps=len(batches),
+            warmup_target=learning_rate,
+            decay_steps=max(1, epochs - 1) * len(batches),
+            alpha=0.01,
+        )
+    model.compile(keras.optimizers.Adam(learning_rate), loss="mean_squared_error", metrics=[degrees])
+    best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+    return model.fit(batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose)
+
+
+def degrees(recorded: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+    """Give the absolute error in degrees of angles in radians: what `train` shows beside the loss."""
+    return keras.ops.abs(predicted - recorded) * (180 / np.pi)
+
+
+def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = 256) -> np.ndarray:
+    """Ask a network for the angle of each image. Introduced in notebook 02.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With the output of `pilotnet`.
+    images : (n, 66, 200, 3) float32 in [0, 1], or Drive
+        Frames of a drive are converted a batch at a time.
+    batch_size : int
+        How many images go through the network at once.
+
+    Returns
+    -------
+    (n,) float32
+        Degrees of the steering wheel, positive = right.
+
+    Raises
+    ------
+    ValueError
+        Where `images` is a single image, or not what `steerlib.data.preprocess` gives.
+    """
+    function = cached_function(model, "angles", _angles)
+    read = images.images if isinstance(images, Drive) else np.asarray(images).__getitem__
+    chunks = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
+    angles = [function(check_images(model, read(chunk))).numpy() for chunk in chunks]
+    return np.concatenate(angles) if angles else np.zeros(0, np.float32)
+
+
+def evaluate(model: keras.Model, drive: Drive) -> dict[str, float]:
+    """Compare a network's angles with the recorded ones. Introduced in notebook 02.
+
+    Returns
+    -------
+    dict
+        ``r2``: share of the angles' variance that the network explains, 1 at best; NaN where they do not
+        vary. ``mean_absolute_error`` and ``root_mean_squared_error``: in degrees. ``constant``: the mean
+        absolute error in degrees of a driver who always holds the mean of this drive's angles.
+
+    Raises
+    ------
+    ValueError
+        Where the drive has no frames.
+    """
+    if not len(drive):
+        raise ValueError(f"drive {drive.name!r}: no frames to evaluate on")
+    recorded = drive.angles.astype(np.float64)
+    error, spread = predict(model, drive) - recorded, recorded - recorded.mean()
+    return {
+        "r2": float(1 - np.mean(error**2) / np.mean(spread**2)) if spread.any() else float("nan"),
+        "mean_absolute_error": float(np.abs(error).mean()),
+        "root_mean_squared_error": float(np.sqrt(np.mean(error**2))),
+        "constant": float(np.abs(spread).mean()),
+    }
+
+
+def networks() -> dict[str, Path]:
+    """List the saved networks, name -> file: shipped ones and those in $STEERLIB_MODELS, which come first."""
+    return {path.stem: path for folder in reversed(_folders()) for path in sorted(folder.glob("[!.]*.keras"))}
+
+
+def save_model(model: keras.Model, name: str) -> Path:
+    """Save a network, for instance under the name of its drive. Introduced in notebook 02.
+
+    It goes into the folder $STEERLIB_MODELS, or else into the project's ``data/models``, without the state of
+    the optimizer. An older network of this name is replaced in one step, or not at all where something fails.
+
+    Parameters
+    ----------
+    model : keras.Model
+    name : str
+        What does not suit a file's name becomes an underscore.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        Where the name is that of a network that comes with the project, or nothing of it suits a file.
+    """
+    stem = _stem(name)
+    if stem in SHIPPED:
+        raise ValueError(f"network {stem!r} comes with the project and is not overwritten: choose another name")
+    return _write(model, _folders()[0] / f"{stem}.keras")
+
+
+def load_model(name_or_path: str | Path = "pilotnet", drive: Drive | None = None) -> keras.Model:
+    """Load a saved network. Introduced in notebook 02.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        The name of one of the `networks`, or a path that ends in ``.keras``.
+    drive : Drive, optional
+        If a network is saved under the name of this drive, it is loaded instead.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled. Its ``name`` is that of the file, to tell which one it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such network; lists those that there are.
+    ValueError
+        Where the file is no Keras model, would run code of its own, or does not map images to one angle.
+    """
+    saved = networks()
+    if drive is not None and _stem(drive.name) in saved:
+        path = saved[_stem(drive.name)]
+    elif str(name_or_path).endswith(".keras"):
+        path = Path(name_or_path)
+    else:
+        path = saved.get(str(name_or_path), _folders()[0] / f"{name_or_path}.keras")
+    if not path.is_file():
+        raise FileNotFoundError(f"no network {path}: expected a file, or one of {', '.join(saved) or '(none saved)'}")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many kinds of them for a file that is damaged or not its own
+        raise ValueError(f"{path}: expected a Keras model that can be loaded safely; {error}") from error
+    found, expected = (model.input_shape, model.output_shape), ((None, *IMAGE_SIZE, 3), (None, 1))
+    if found != expected:
+        raise ValueError(f"{path}: maps {found[0]} to {found[1]}, expected {expected[0]} to {expected[1]}")
+    model.name = re.sub(r"[^A-Za-z0-9.]", "_", path.stem).lstrip("_") or "network"  # TensorFlow takes no others
+    return model
+
+
+def check_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Give a batch of images as float32; where it is none, raise a ValueError that says what to do."""
+    images = np.asarray(images)
+    size = model.input_shape[1:]
+    if images.shape == size:
+        raise ValueError(f"expected a batch of images, got one of shape {size}: add an axis, image[np.newaxis]")
+    if images.shape[1:] != size:
+        raise ValueError(f"expected images (n, {size}), got {images.shape}: see steerlib.data.preprocess")
+    if images.dtype == np.uint8 or (images.size and images.max() > 1.5):
+        found = f"{images.dtype} up to {images.max()}"
+        raise ValueError(f"expected values in [0, 1], got {found}: see steerlib.data.preprocess")
+    return images.astype(np.float32, copy=False)
+
+
+def check_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    """Give a single image as float32; where it is none, raise a ValueError that says what to do."""
+    image, size = np.asarray(image), model.input_shape[1:]
+    if image.shape != size:
+        raise ValueError(f"expected one image {size}, got {image.shape}: see steerlib.data.preprocess")
+    return check_images(model, image[np.newaxis])[0]
+
+
+def cached_function(model: keras.Model, key: Hashable, build: Callable[[keras.Model], Callable]) -> Callable:
+    """Give ``build(model)``, built once. It is kept on the model, so that it goes when the model goes."""
+    functions = vars(model).setdefault("_steerlib", {})  # past Keras, which would take it for a part of the model
+    if key not in functions:
+        functions[key] = build(model)
+        # Traced here: TensorFlow takes traces at first calls, one for each model and layer, for needless ones.
+        functions[key].get_concrete_function()
+    return functions[key]
+
+
+def _angles(model: keras.Model) -> Callable:
+    """Build the function behind `predict`; it is traced once, whatever the number of images."""
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
+    def angles(images: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(model(images, training=False), [-1]) * (180 / np.pi)
+
+    return angles
+
+
+class _Batches(keras.utils.PyDataset):
+    """A drive as batches of images and radians; where there is a seed, in another order each epoch."""
+
+    def __init__(self, drive: Drive, batch_size: int, seed: int | None = None) -> None:
+        if not len(drive):
+            raise ValueError(f"drive {drive.name!r}: no frames to train or validate on")
+        super().__init__()
+        self.drive, self.batch_size = drive, batch_size
+        self.radians = np.radians(drive.angles, dtype=np.float32)[:, np.newaxis]
+        self.order = np.arange(len(drive))
+        self.random = None if seed is None else np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.drive) // self.batch_size)
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
+        return self.drive.images(batch), self.radians[batch]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle."""
+        if self.random is not None:
+            self.order = self.random.permutation(self.order)
+
+
+def _folders() -> list[Path]:
+    """Say where networks are looked for, first to last; they are saved in the first."""
+    shipped = Path(__file__).resolve().parent.parent / "data" / "models"
+    chosen = os.environ.get("STEERLIB_MODELS")
+    return [Path(chosen).expanduser(), shipped] if chosen else [shipped]
+
+
+def _stem(name: str) -> str:
+    """Make the stem of a file from the name of a network or a drive."""
+    stem = re.sub(r"[^\w.-]+", "_", name).strip("._-")
+    if not stem:
+        raise ValueError(f"name={name!r}: expected letters or digits")
+    return stem
+
+
+def _write(model: keras.Model, path: Path) -> Path:
+    """Save a network without its optimizer, whole or not at all."""
+    bare = type(model).from_config(model.get_config())  # keras.models.clone_model would compile it as well
+    bare.set_weights(model.get_weights())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        bare.save(Path(folder) / path.name)
+        os.replace(Path(folder) / path.name, path)
+    return path
+
+
+def main() -> None:
+    """Train the network that comes with the project and save it in the folder that is the first argument."""
+    from steerlib.roads import render_views  # only here: whoever brings a drive needs no rendered road
+
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _folders()[-1]
+    model = pilotnet(seed=0)
+    drive = render_views(TRAINING_ROADS, TRAINING_VIEWS)
+    validation = render_views(VALIDATION_ROADS, VALIDATION_VIEWS)
+    train(model, drive, validation, EPOCHS, BATCH_SIZE, LEARNING_RATE, patience=EPOCHS, verbose=2)
+    print(f"on {UNSEEN_VIEWS:,} views of unseen roads, errors in degrees:")
+    for name, value in evaluate(model, render_views(UNSEEN_ROADS, UNSEEN_VIEWS)).items():
+        print(f"{name:>24} {value:7.3f}")
+    print(_write(model, folder / "pilotnet.keras"))
+
+
+if __name__ == "__main__":
+    main()

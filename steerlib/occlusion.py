@@ -1,0 +1,170 @@
+"""What happens to the angle when a window of the image is hidden (notebook 03)."""
+
+from collections.abc import Sequence
+
+import cv2
+import keras
+import numpy as np
+
+from steerlib.model import check_image, predict
+
+Window = tuple[slice, slice]  # of rows and columns
+
+BLUR = 10.0  # standard deviation of the "blur" fill in pixels of the image: markings vanish, sky and road stay
+
+
+def occlusion_map(
+    model: keras.Model,
+    image: np.ndarray,
+    sizes: Sequence[int] = (15, 50),
+    stride: int = 2,
+    fill: float | str = 0.0,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Hide a window here, there and everywhere, and ask for the angle each time.
+
+    Introduced in notebook 03. Zeiler and Fergus (arXiv 1311.2901), for an angle in place of a class and with
+    its sign. There is a window of each size centered on every pixel, cut off at the border. Its effect is the
+    angle for the whole image minus the angle with the window hidden. The value of a pixel is the mean effect of
+    the windows that hide it, then the mean over the sizes. With a stride above 1 only a grid of windows is asked
+    and the effects of those between them are interpolated bilinearly, so that no grid shows.
+
+    Parameters
+    ----------
+    model : keras.Model
+    image : (66, 200, 3) float32 in [0, 1]
+    sizes : sequence of int
+        Sides of the square windows in pixels. One alone, such as ``(15,)``, gives that size's own map.
+    stride : int
+        Distance between the centers of neighboring windows in pixels, at most the smallest window.
+    fill : float in [0, 1], "mean" or "blur"
+        What the window is painted with, see `fill_image`.
+    batch_size : int
+        How many hidden images are in memory, and go through the network, at once.
+
+    Returns
+    -------
+    (66, 200) float32
+        Degrees of the steering wheel; positive where hiding makes the network steer less to the right: where
+        the pixel steers right.
+
+    Raises
+    ------
+    ValueError
+        If a size, the stride, the fill or the image is not one of those described.
+    """
+    image = check_image(model, image)
+    filler = fill_image(image, fill)
+    if not np.ndim(sizes) or not len(sizes) or min(sizes) < 1:
+        raise ValueError(f"sizes={sizes!r}: expected one or more sides of at least 1 pixel, such as (15, 50)")
+    if not 1 <= stride <= min(sizes):
+        raise ValueError(f"stride={stride}: expected 1 to {min(sizes)}, or some pixels are never hidden")
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: expected at least 1")
+
+    height, width = image.shape[:2]
+    rows, columns = window_centers(height, stride), window_centers(width, stride)
+    angle = predict(model, image[np.newaxis])[0]
+    maps = []
+    for size in sizes:
+        windows = [_window((row, column), size, image.shape) for row in rows for column in columns]
+        effects = angle - _angles_without(model, image, filler, windows, batch_size)
+        effects = effects.reshape(rows.size, columns.size)
+        maps.append(_shares(height, rows, size) @ effects @ _shares(width, columns, size).T)
+    return np.mean(maps, axis=0).astype(np.float32)
+
+
+def occlude(image: np.ndarray, center: tuple[int, int], size: int, fill: float | str = 0.0) -> np.ndarray:
+    """Hide one window of an image.
+
+    Introduced in notebook 03.
+
+    Parameters
+    ----------
+    image : (h, w, 3) float32 in [0, 1]
+    center : (row, column)
+        A pixel of the image. What reaches over the border is cut off.
+    size : int
+        Side of the window in pixels. It begins ``size // 2`` pixels before the center.
+    fill : float in [0, 1], "mean" or "blur"
+        See `fill_image`.
+
+    Returns
+    -------
+    (h, w, 3) float32
+        A copy.
+
+    Raises
+    ------
+    ValueError
+        If the fill is not one of those described.
+    """
+    hidden, window = image.copy(), _window(center, size, image.shape)
+    hidden[window] = fill_image(image, fill)[window]
+    return hidden
+
+
+def fill_image(image: np.ndarray, fill: float | str) -> np.ndarray:
+    """Make the picture that shows through a hidden window.
+
+    Introduced in notebook 03.
+
+    Parameters
+    ----------
+    image : (h, w, 3) float32 in [0, 1]
+    fill : float in [0, 1], "mean" or "blur"
+        A gray (0 is black), the image's mean color, or the image so blurred that no line is left.
+
+    Returns
+    -------
+    (h, w, 3) float32 in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If the fill is none of these.
+    """
+    if isinstance(fill, str):
+        if fill == "mean":
+            return np.broadcast_to(image.mean(axis=(0, 1)), image.shape)
+        if fill == "blur":
+            return cv2.GaussianBlur(image, (0, 0), sigmaX=BLUR, borderType=cv2.BORDER_REFLECT)
+    elif 0 <= fill <= 1:
+        return np.full_like(image, fill)
+    raise ValueError(f"fill={fill!r}: expected a number from 0 to 1, 'mean' or 'blur'")
+
+
+def window_centers(length: int, stride: int) -> np.ndarray:
+    """List where windows are centered along a side: every `stride` pixels from the first, and on the last."""
+    return np.unique(np.append(np.arange(0, length, stride), length - 1))
+
+
+def _window(center: tuple[int, int], size: int, shape: tuple[int, ...]) -> Window:
+    """Cut a window at the border of the image."""
+    starts = (place - size // 2 for place in center)
+    return tuple(slice(max(0, start), min(start + size, length)) for start, length in zip(starts, shape))
+
+
+def _angles_without(
+    model: keras.Model, image: np.ndarray, filler: np.ndarray, windows: Sequence[Window], batch_size: int
+) -> np.ndarray:
+    """Ask for the angle with each of the windows hidden, a batch of them at a time."""
+    batch = np.repeat(image[np.newaxis], min(batch_size, len(windows)), axis=0)
+    angles = []
+    for start in range(0, len(windows), len(batch)):
+        chunk = windows[start : start + len(batch)]
+        for hidden, window in zip(batch, chunk):
+            hidden[window] = filler[window]
+        angles.append(predict(model, batch[: len(chunk)], batch_size))
+        for hidden, window in zip(batch, chunk):
+            hidden[window] = image[window]
+    return np.concatenate(angles)
+
+
+def _shares(length: int, centers: np.ndarray, size: int) -> np.ndarray:
+    """Give the share of the window at each center in the value of each pixel along a side; rows sum to 1."""
+    pixels = np.arange(length)
+    start = pixels - size // 2
+    hides = (start <= pixels[:, np.newaxis]) & (pixels[:, np.newaxis] < start + size)
+    between = np.stack([np.interp(pixels, centers, one) for one in np.eye(len(centers))], axis=1)
+    return hides / hides.sum(axis=1, keepdims=True) @ between
