@@ -1,0 +1,375 @@
+"""Explorers without a browser: what a hand would do is done to the values of the controls."""
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from traitlets import TraitError
+
+from steerlib import explore, overlay
+from steerlib.data import Drive, load_drive
+from steerlib.gradcam import grad_cam, hires_cam
+from steerlib.hypercolumns import hypercolumns
+from steerlib.model import pilotnet, predict
+from steerlib.occlusion import occlude, occlusion_map
+from steerlib.roads import LABELS
+
+METHODS = ["occlusion", "hypercolumns", "grad_cam"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A PilotNet with few channels, for speed."""
+    image = x = keras.Input((66, 200, 3))
+    for i, stride in enumerate((2, 2, 2, 1, 1), 1):
+        start = keras.initializers.HeNormal(i)
+        x = keras.layers.Conv2D(4, 3, stride, activation="relu", kernel_initializer=start, name=f"conv{i}")(x)
+    x = keras.layers.Dense(1, kernel_initializer=keras.initializers.HeNormal(0))(keras.layers.Flatten()(x))
+    return keras.Model(image, x)
+
+
+@pytest.fixture(autouse=True)
+def quick_occlusion(monkeypatch):
+    """In place of a map that takes a second, one that depends on the same settings."""
+
+    def occlusion_map(_model, image, sizes, stride, fill):
+        number = {"mean": 0.3, "blur": 0.6}.get(fill, 0) + stride / 20 + len(sizes) / 10
+        return cv2.GaussianBlur(image[..., 0], (0, 0), sizes[0]) - np.float32(number)
+
+    monkeypatch.setattr(explore, "occlusion_map", occlusion_map)
+
+
+@pytest.fixture
+def true_occlusion(monkeypatch, quick_occlusion):
+    monkeypatch.setattr(explore, "occlusion_map", occlusion_map)
+
+
+@pytest.fixture
+def drive():
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (4, 16, 28, 3), np.uint8)
+    frames = np.stack([cv2.resize(frame, (455, 256), interpolation=cv2.INTER_CUBIC) for frame in small])
+    return Drive.from_arrays("rendered", frames, [-20, 3, 12, 41])
+
+
+def explorer_of(name, model, drive):
+    return explore.frames(drive, model) if name == "frames" else getattr(explore, name)(model, drive)
+
+
+def seen(explorer):
+    """Decode the picture that the page shows."""
+    return cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def close(explorer, expected):
+    """Whether the upper part of the picture is the expected one, but for what JPEG loses."""
+    return np.abs(seen(explorer)[: len(expected)].astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["frames", *METHODS])
+def test_another_frame_shows_another_picture_of_the_same_size(name, model, drive):
+    explorer = explorer_of(name, model, drive)
+    pictures = [explorer.picture.value]
+    size = seen(explorer).shape
+    for index in (1, 3):
+        explorer.frame.value = index
+        pictures.append(explorer.picture.value)
+        assert seen(explorer).shape == size and size[1] == 900
+        angle = predict(model, drive.images([index]))[0]
+        for text in (
+            drive.names[index],
+            f"recorded {drive.angles[index]:+.1f}°",
+            f"predicted {angle:+.1f}°",
+            f"error {angle - drive.angles[index]:+.1f}°",
+            " ms",
+        ):
+            assert text in explorer.readout.value
+    assert len(set(pictures)) == 3
+    explorer.frame.value = 0
+    assert explorer.picture.value == pictures[0]
+    assert explorer.error.value == ""
+
+
+CONTROLS = [
+    ("frames", {}, "show", "network's input"),
+    ("occlusion", {}, "size", 31),
+    ("occlusion", {}, "pair", False),
+    ("occlusion", {}, "stride", 4),
+    ("occlusion", {}, "fill", "mean"),
+    ("occlusion", {}, "fill", "blur"),
+    ("occlusion", {}, "scale", "this frame"),
+    ("occlusion", {}, "show", "one window"),
+    ("occlusion", {"show": "one window"}, "column", 20),
+    ("occlusion", {"show": "one window"}, "row", 9),
+    ("occlusion", {"show": "one window"}, "size", 41),
+    ("occlusion", {"show": "one window"}, "fill", "blur"),
+    *[("hypercolumns", {}, f"conv{i}", False) for i in range(1, 6)],
+    ("grad_cam", {}, "method", "HiResCAM"),
+    *[("grad_cam", {}, "layer", layer) for layer in ("conv1", "conv2", "conv4", "conv5")],
+    ("grad_cam", {"target": "right"}, "target", "left"),
+    ("grad_cam", {"target": "right", "signed": True}, "target", "center"),
+    ("grad_cam", {}, "signed", True),
+    ("grad_cam", {}, "scale", "this frame"),
+]
+
+
+@pytest.mark.parametrize(("name", "before", "control", "value"), CONTROLS)
+def test_every_control_changes_the_picture(name, before, control, value, model, drive):
+    explorer = explorer_of(name, model, drive.subset([2, 3]))
+    for other, setting in before.items():
+        getattr(explorer, other).value = setting
+    first, size = explorer.picture.value, seen(explorer).shape
+    getattr(explorer, control).value = value
+    assert explorer.picture.value != first
+    assert seen(explorer).shape == size
+
+
+def test_every_control_is_labeled(model, drive):
+    for name in ("frames", *METHODS):
+        explorer = explorer_of(name, model, drive)
+        assert all(control.description for control in (explorer.frame, *explorer.controls.values()))
+        assert all(button.tooltip for button in (explorer.back, explorer.forward, explorer.play))
+        assert len(explorer.picture.tooltip) > 10
+        assert explorer.picture.description == ""  # synchronized, or the page cannot show the tooltip
+        assert "description" in explorer.picture.get_state()
+
+
+def test_occlusion_shows_the_map_of_its_settings(model, drive, true_occlusion):
+    explorer = explore.occlusion(model, drive.subset([1]))
+    explorer.scale.value = "this frame"
+    explorer.fill.value = "blur"
+    map = occlusion_map(model, drive.images([1])[0], (15, 50), 8, "blur")
+    limit = overlay.common_limit([map])
+    view = overlay.enlarge(drive.view(1), 900)
+    expected = overlay.mark_peaks(overlay.overlay(view, map, limit, True), map, limit)
+    assert close(explorer, expected)
+    assert not close(explorer, overlay.overlay(view, -map, limit, True))
+    explorer.pair.value, explorer.size.value = False, 31
+    map = occlusion_map(model, drive.images([1])[0], (31,), 8, "blur")
+    assert close(explorer, overlay.overlay(view, map, overlay.common_limit([map]), True))
+
+
+def test_one_window_is_drawn_where_it_hides_and_its_effect_is_told(model, drive):
+    explorer = explore.occlusion(model, drive)
+    explorer.show.value, explorer.size.value = "one window", 21
+    explorer.column.value, explorer.row.value = 60, 40
+    view = overlay.enlarge(drive.view(0), 900)
+    black = (seen(explorer)[:297] < 40).all(axis=-1) & (view > 90).any(axis=-1)
+    rows, columns = np.nonzero(black)
+    assert rows.mean() == pytest.approx(40.5 * 4.5, abs=4) and columns.mean() == pytest.approx(60.5 * 4.5, abs=4)
+    image = drive.images([0])[0]
+    seen_angle, hidden_angle = predict(model, np.stack([image, occlude(image, (40, 60), 21)]))
+    effect = seen_angle - hidden_angle
+    assert f"{abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}" in explorer.readout.value
+
+
+@pytest.mark.parametrize(("column", "row"), [(0, 0), (199, 65)])
+@pytest.mark.parametrize("size", [9, 59])
+def test_a_window_at_the_border(column, row, size, model, drive):
+    explorer = explore.occlusion(model, drive.subset([0]))
+    explorer.show.value, explorer.size.value = "one window", size
+    explorer.column.value, explorer.row.value = column, row
+    assert explorer.error.value == "" and seen(explorer).shape == (357, 900, 3)
+
+
+def test_occlusion_shows_the_controls_of_its_mode_only(model, drive):
+    explorer = explore.occlusion(model, drive.subset([0]))
+    shown = [name for name, control in explorer.controls.items() if control.layout.display != "none"]
+    assert shown == ["show", "size", "fill", "pair", "stride", "scale"]
+    assert not explorer.size.continuous_update and not explorer.frame.continuous_update
+    explorer.show.value = "one window"
+    shown = [name for name, control in explorer.controls.items() if control.layout.display != "none"]
+    assert shown == ["show", "size", "fill", "column", "row"]
+    assert explorer.size.continuous_update and explorer.frame.continuous_update
+
+
+def test_hypercolumns_multiplies_the_chosen_layers(model, drive):
+    explorer = explore.hypercolumns(model, drive)
+    for layer in ("conv1", "conv3", "conv4"):
+        getattr(explorer, layer).value = False
+    map = hypercolumns(model, drive.images([0])[0], ("conv2", "conv5"))
+    assert close(explorer, overlay.overlay(overlay.enlarge(drive.view(0), 900), map, 1.0, False))
+    assert "conv2 × conv5" in explorer.readout.value
+
+
+def test_the_last_layer_cannot_be_switched_off(model, drive):
+    explorer = explore.hypercolumns(model, drive)
+    for layer in ("conv1", "conv2", "conv3"):
+        getattr(explorer, layer).value = False
+    assert not any(box.disabled for box in explorer.controls.values())
+    explorer.conv5.value = False
+    assert explorer.conv4.disabled
+    assert not any(getattr(explorer, layer).disabled for layer in ("conv1", "conv2", "conv3", "conv5"))
+    with pytest.raises(ValueError, match="layers"):  # from Python it can
+        explorer.conv4.value = False
+    assert "layers" in explorer.error.value
+    explorer.conv1.value = True
+    assert explorer.error.value == "" and explorer.conv1.disabled
+
+
+@pytest.mark.parametrize(("method", "function"), [("Grad-CAM", grad_cam), ("HiResCAM", hires_cam)])
+def test_grad_cam_shows_the_map_of_its_settings(method, function, model, drive):
+    explorer = explore.grad_cam(model, drive)
+    explorer.method.value, explorer.layer.value, explorer.target.value = method, "conv4", "left"
+    explorer.scale.value = "this frame"
+    view = overlay.enlarge(drive.view(0), 900)
+    map = function(model, drive.images([0])[0], "conv4", "left")
+    assert close(explorer, overlay.overlay(view, map, overlay.common_limit([map]), False))
+
+
+def test_red_is_right_whether_the_target_is_left_or_right(model, drive):
+    explorer = explore.grad_cam(model, drive)
+    explorer.method.value, explorer.signed.value, explorer.scale.value = "HiResCAM", True, "this frame"
+    explorer.target.value = "right"
+    right = explorer.picture.value
+    map = hires_cam(model, drive.images([0])[0], target="right", signed=True)
+    limit = overlay.common_limit([map])
+    expected = overlay.overlay(overlay.enlarge(drive.view(0), 900), map, limit, True)
+    assert close(explorer, overlay.mark_peaks(expected, map, limit))
+    explorer.target.value = "left"
+    assert explorer.picture.value == right
+    assert "Red speaks for right, blue for left" in explorer.readout.value
+    explorer.target.value = "center"
+    assert "Red speaks for center, blue for away" in explorer.readout.value
+
+
+def test_a_map_of_zeros_is_said_to_be_one(model, drive, monkeypatch):
+    monkeypatch.setattr(explore, "grad_cam_map", lambda *_: np.zeros((66, 200), np.float32))
+    explorer = explore.grad_cam(model, drive)
+    assert "The map is zero" in explorer.readout.value and explorer.error.value == ""
+
+
+def test_all_frames_share_a_scale(model, drive, monkeypatch):
+    strength = {round(float(drive.images([i]).sum())): 10.0**i for i in range(4)}
+
+    def fake(_model, image, *_settings):
+        return np.full((66, 200), strength[round(float(image.sum()))], np.float32)
+
+    monkeypatch.setattr(explore, "grad_cam_map", fake)
+    explorer = explore.grad_cam(model, drive)
+    view = overlay.enlarge(drive.view(2), 900)
+    explorer.frame.value = 2
+    assert close(explorer, overlay.overlay(view, np.full((66, 200), 100.0), 1000.0, False))
+    explorer.scale.value = "this frame"
+    assert close(explorer, overlay.overlay(view, np.full((66, 200), 100.0), 100.0, False))
+
+
+def test_frames_darkens_what_the_network_does_not_see(model, drive):
+    explorer = explore.frames(drive)
+    assert "predicted" not in explorer.readout.value and "recorded -20.0°" in explorer.readout.value
+    whole = overlay.enlarge(drive.frame(0), 900).astype(int)
+    picture = seen(explorer)[: len(whole)]
+    cut = round(106 / 256 * len(whole))
+    assert np.abs(picture[cut + 2 :] - whole[cut + 2 :]).mean() < 3
+    assert np.abs(picture[: cut - 2] - whole[: cut - 2] // 2).mean() < 3
+    assert list(explorer.show.options) == ["whole frame", "network's input"]
+
+
+def test_frames_shows_labels_where_there_are_some(drive):
+    labels = np.full((2, 256, 455), LABELS["asphalt"], np.uint8)
+    labels[:, :100] = LABELS["sky"]
+    labeled = Drive.from_arrays("labeled", [drive.frame(0), drive.frame(1)], [1, 2], labels)
+    explorer = explore.frames(labeled)
+    explorer.show.value = "labels"
+    blue, gray = overlay.colorize_labels(np.array([[LABELS["sky"], LABELS["asphalt"]]], np.uint8), LABELS)[0]
+    picture = seen(explorer).astype(int)
+    assert np.abs(picture[20, 450] - blue).max() < 8 and np.abs(picture[350, 450] - gray).max() < 8
+
+
+@pytest.mark.parametrize("name", ["frames", *METHODS])
+def test_a_drive_of_one_frame(name, model, drive):
+    explorer = explorer_of(name, model, drive.subset([2]))
+    before = explorer.picture.value
+    assert (explorer.frame.min, explorer.frame.max) == (0, 0)
+    for button in (explorer.forward, explorer.back):
+        button.click()
+        assert explorer.frame.value == 0
+    assert explorer.picture.value == before and explorer.error.value == ""
+
+
+@pytest.mark.parametrize("name", ["frames", *METHODS])
+def test_a_drive_without_frames_is_refused(name, model, drive):
+    with pytest.raises(ValueError, match="'rendered' has no frame"):
+        explorer_of(name, model, drive.subset([]))
+
+
+@pytest.mark.parametrize("name", ["hypercolumns", "grad_cam"])
+def test_a_model_without_convolutions_is_refused(name, drive):
+    image = keras.Input((66, 200, 3))
+    dense = keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(image)), name="flat")
+    with pytest.raises(ValueError, match="'flat' has no convolution"):
+        explorer_of(name, dense, drive)
+
+
+def test_buttons_step_and_stop_at_the_ends(drive):
+    explorer = explore.frames(drive)
+    for expected in (1, 2, 3, 3):
+        explorer.forward.click()
+        assert explorer.frame.value == expected
+    for expected in (2, 1, 0, 0):
+        explorer.back.click()
+        assert explorer.frame.value == expected
+
+
+def test_what_is_out_of_range_cannot_be_chosen(model, drive):
+    explorer = explore.occlusion(model, drive)
+    explorer.frame.value = 99
+    assert explorer.frame.value == 3
+    explorer.show.value = "one window"
+    explorer.row.value, explorer.column.value = 66, -1
+    assert (explorer.row.value, explorer.column.value) == (65, 0)
+    assert explorer.size.min >= max(explorer.stride.options)  # a wider stride would leave pixels out
+    with pytest.raises(TraitError):
+        explorer.stride.value = 3
+    assert explorer.error.value == ""
+
+
+@pytest.mark.parametrize("name", ["frames", *METHODS])
+def test_a_frame_that_cannot_be_read_gives_a_message_and_an_exception(name, model, drive, monkeypatch):
+    read = drive.frame
+
+    def frame(index):
+        if index == 2:
+            raise ValueError("<b>2.jpg</b> is truncated")
+        return read(index)
+
+    monkeypatch.setattr(drive, "frame", frame)
+    explorer = explorer_of(name, model, drive)
+    before, size = explorer.picture.value, seen(explorer).shape
+    with pytest.raises(ValueError, match="truncated"):
+        explorer.frame.value = 2
+    assert 'role="alert"' in explorer.error.value
+    assert "ValueError: &lt;b&gt;2.jpg&lt;/b&gt; is truncated" in explorer.error.value
+    assert explorer.readout.value == "" and explorer.picture.tooltip == "no picture"
+    assert seen(explorer).shape == size and np.ptp(seen(explorer)) < 5  # blank, and the page does not jump
+    explorer.frame.value = 0
+    assert explorer.picture.value == before and explorer.error.value == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("occlusion", "occlusion_map"), ("hypercolumns", "hypercolumns_map"), ("grad_cam", "grad_cam_map")],
+)
+def test_an_exception_in_a_method_surfaces(name, function, model, drive, monkeypatch):
+    def fail(*_arguments):
+        raise ArithmeticError("no such luck")
+
+    explorer = explorer_of(name, model, drive)
+    if name == "grad_cam":
+        monkeypatch.setattr(explore, function, fail)
+        with pytest.raises(ArithmeticError, match="no such luck"):
+            explorer_of(name, model, drive)
+    else:
+        monkeypatch.setattr(explore, function, fail)
+        with pytest.raises(ArithmeticError, match="no such luck"):
+            explorer.frame.value = 1
+        assert "no such luck" in explorer.error.value
+
+
+def test_explorers_run_with_the_true_network_on_a_recorded_drive(real_drives, true_occlusion):
+    model, drive = pilotnet(seed=3), load_drive(real_drives / "udacity-sim").subset([0, 180])
+    for name in ("frames", *METHODS):
+        explorer = explorer_of(name, model, drive)
+        before = explorer.picture.value
+        explorer.frame.value = 1
+        assert explorer.picture.value != before and explorer.error.value == ""
