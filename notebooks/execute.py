@@ -1,0 +1,180 @@
+"""Run the notebooks on the sample drive and store their outputs in them: ``python notebooks/execute.py [01 02 ...]``.
+
+What differs from run to run without a meaning, such as widget state, time stamps and log lines, is not stored. Every
+code cell gets a hash of the source that its output belongs to; `tests/test_notebooks.py` fails when they part.
+"""
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from html import unescape
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+ALERT = 'role="alert"'  # how the explorers mark the message in which they show an error
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# TensorFlow's and absl's own log, and where a warning came from: a temporary file of this run.
+LOG_LINES = re.compile(
+    r"^(\d{4}-\d\d-\d\d [\d:.]+: [IWEF] |[IWEF]\d{4} [\d:.]+ |WARNING: All log messages before absl"
+    r"|To enable the following instructions).*\n?",
+    re.MULTILINE,
+)
+WARNING_PLACE = re.compile(r"^.*\.py:\d+: (\w*Warning: .*(?:\n|$))(?:  .*(?:\n|$))?", re.MULTILINE)
+
+
+class Client(NotebookClient):
+    """Runs a notebook and stops at an error that a widget shows; nbclient alone would go on."""
+
+    async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: Any, **kwargs: Any) -> NotebookNode:
+        """Run one cell; an error in a widget fails it unless the cell is tagged ``raises-exception``."""
+        self.running, self.shown = cell, []
+        cell = await super().async_execute_cell(cell, cell_index, *args, **kwargs)
+        if self.shown and "raises-exception" not in cell.metadata.get("tags", []):
+            error = self.shown[-1]
+            cell.outputs.append(error)
+            raise CellExecutionError.from_cell_and_msg(cell, error)
+        return cell
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+        """Note errors as they arrive: what an Output widget shows may be cleared again before the cell ends."""
+        if msg["msg_type"] == "error":
+            self.shown.append(nbformat.v4.output_from_msg(msg))
+        elif msg["msg_type"].startswith("comm"):
+            text = (msg["content"]["data"].get("state") or {}).get("value")
+            if isinstance(text, str) and ALERT in text:
+                words = unescape(re.sub("<[^>]+>", "", text))
+                self.shown.append(nbformat.v4.new_output("error", ename="Alert", evalue=words, traceback=[words]))
+        return super().process_message(msg, cell, cell_index)
+
+
+def source_hash(source: str) -> str:
+    """Return 16 hexadecimal digits that change when a cell's source does."""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def terminal(text: str) -> str:
+    """Return what a terminal shows in the end, when returns and backspaces have overwritten; without colors."""
+    lines = []
+    for line in ESCAPES.sub("", text).split("\n"):
+        shown: list[str] = []
+        column = 0
+        for character in line:
+            if character == "\r":
+                column = 0
+            elif character == "\b":
+                column = max(column - 1, 0)
+            else:
+                shown[column : column + 1] = [character]
+                column += 1
+        lines.append("".join(shown).rstrip())
+    return "\n".join(lines)
+
+
+def tidy_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Keep what a reader on the web can see: no widgets, no log, of a progress bar its last state."""
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        if WIDGET_VIEW in output.get("data", {}):
+            continue
+        if kept and output.output_type == "stream" == kept[-1].output_type and output.name == kept[-1].name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    for output in kept:
+        if output.output_type == "stream":
+            output.text = terminal(output.text)
+            if output.name == "stderr":
+                output.text = WARNING_PLACE.sub(r"\1", LOG_LINES.sub("", output.text))
+    return [output for output in kept if output.get("text", "shown").strip()]
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """Leave in an executed notebook only what belongs into version control, and note what was executed."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.metadata["steerlib"] = {"source": source_hash(cell.source)}
+            cell.outputs = tidy_outputs(cell.outputs)
+
+
+def execute(path: Path, timeout: int = 600) -> None:
+    """Run a notebook in its own folder on the sample drive and store it, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook.
+    timeout : int
+        Seconds that a cell may take.
+
+    Raises
+    ------
+    RuntimeError
+        If a cell fails, takes too long or kills the kernel, naming it, or if the file changed while it ran.
+    """
+    before = path.read_text("utf-8")
+    # Older notebooks have no ids of cells; what is in place stays.
+    notebook = nbformat.v4.upgrade(nbformat.reads(before, as_version=4))
+    quiet = ["--IPKernelApp.log_level=ERROR"]
+    client = Client(notebook, timeout=timeout, kernel_name="python3", extra_arguments=quiet)
+    with tempfile.TemporaryDirectory() as models:
+        # Outputs come from what is committed: no other drive, and no network that another notebook saved.
+        environment = {**os.environ, "STEERLIB_MODELS": models, "TF_CPP_MIN_LOG_LEVEL": "2"}
+        environment.pop("STEERLIB_DRIVE", None)
+        try:
+            client.execute(cwd=path.parent, env=environment)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+            number = 1 + next(i for i, cell in enumerate(code) if cell is client.running)
+            raise RuntimeError(
+                f"{path.name}: code cell [{number}] failed, nothing is stored\n{terminal(str(error))}"
+            ) from error
+    tidy(notebook)
+    if path.read_text("utf-8") != before:
+        raise RuntimeError(f"{path.name}: changed while it was running, nothing is stored")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(nbformat.writes(notebook) + "\n", "utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def main(names: list[str]) -> int:
+    """Run the notebooks whose names start with one of `names`, or all; return the exit status."""
+    folder = Path(__file__).resolve().parent
+    paths = sorted([*folder.glob("[0-9][0-9]_*.ipynb"), *folder.glob("solutions/*.ipynb")])
+    wanted = [Path(name).stem for name in names] or [""]
+    for name in wanted:
+        if not any(path.stem.startswith(name) for path in paths):
+            print(f"no notebook in {folder} starts with {name!r}", file=sys.stderr)
+            return 1
+    failed = False
+    for path in paths:
+        if path.stem.startswith(tuple(wanted)):
+            start = perf_counter()
+            try:
+                execute(path)
+                print(f"{path.relative_to(folder)}: {perf_counter() - start:.0f} s", flush=True)
+            except RuntimeError as error:
+                failed = True
+                print(error, file=sys.stderr, flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,329 @@
+"""The notebooks as they are committed, and the two ways to run them: `make notebooks` and nbmake."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+SOLUTIONS = sorted(FOLDER.glob("solutions/*.ipynb"))
+# Traces of the machine that ran a notebook: folders and addresses in its memory.
+TRACE = re.compile(
+    r"(?<![\w.~/-])/(?:home|root|work|tmp|Users|usr|opt|mnt|var|private)/[^\s`'\")]*|[A-Z]:\\Users|\b0x[0-9a-f]{6,}"
+)
+LINK = re.compile(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"")
+
+spec = importlib.util.spec_from_file_location("execute", FOLDER / "execute.py")
+execute = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(execute)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def named(paths):
+    return pytest.mark.parametrize("path", paths, ids=[path.stem for path in paths])
+
+
+def structure(notebook, path):
+    """What the design asks of a notebook and this one lacks, as sentences."""
+    cells = notebook.cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    number = path.stem[:2]
+    title = cells[0].source.split("\n")[0]
+    if cells[0].cell_type != "markdown" or not re.fullmatch(rf"# {number} · \S.*", title):
+        yield f"the first cell is not '# {number} · Title': {title!r}"
+    for phrase in ("You will be able to", "Before this", "Time"):
+        if not re.search(rf"\*\*{phrase}\b", prose):
+            yield f"**{phrase}** is missing"
+    if not re.search(r"runs? on a CPU in about", prose):
+        yield "'runs on a CPU in about … seconds' is missing"
+    for heading in ("Exercises", "Key points"):
+        if not re.search(rf"^##+ .*\b{heading}\b", prose, re.MULTILINE):
+            yield f"the heading '## {heading}' is missing"
+    if not 25 <= len(cells) <= 45:
+        yield f"{len(cells)} cells, expected 25 to 45"
+    for position, cell in enumerate(cells):
+        lines = cell.source.count("\n") + 1
+        if cell.cell_type == "code" and lines > 20:
+            yield f"cell {position} has {lines} lines of code, expected at most 20"
+
+    links = {
+        target.split("#")[0]
+        for found in LINK.findall(prose)
+        for target in found
+        if target and not re.match(r"\w+:|#", target)
+    }
+    for target in sorted(links):
+        if not (path.parent / target).exists():
+            yield f"the link {target!r} leads nowhere"
+    for neighbor in (int(number) - 1, int(number) + 1):
+        for file in path.parent.glob(f"{neighbor:02}_*.ipynb"):
+            if file.name not in links:
+                yield f"a link to {file.name} is missing"
+
+
+def texts(notebook):
+    """Each cell's position with its source and all that its outputs say, without pictures."""
+    for position, cell in enumerate(notebook.cells):
+        yield position, cell.source
+        for output in cell.get("outputs", []):
+            yield position, output.get("text", "")
+            for kind, data in output.get("data", {}).items():
+                if not kind.startswith("image/") or kind == "image/svg+xml":
+                    yield position, str(data)
+
+
+def outputs(notebook):
+    """What is wrong with the stored outputs of a notebook, as sentences."""
+    if notebook.metadata != execute.METADATA:
+        yield f"metadata that do not belong here: {sorted(notebook.metadata)}"
+    code = [(position, cell) for position, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for count, (position, cell) in enumerate(code, start=1):
+        if cell.metadata.get("steerlib", {}).get("source") != execute.source_hash(cell.source):
+            yield f"cell {position} was changed after its output was stored"
+        if cell.execution_count != count:
+            yield f"cell {position} was not run, or not in order"
+        if "execution" in cell.metadata:
+            yield f"cell {position} holds time stamps"
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield f"cell {position} failed: {output.ename}: {output.evalue}"
+            if execute.WIDGET_VIEW in output.get("data", {}):
+                yield f"cell {position} shows a widget that the web cannot show"
+    for position, text in texts(notebook):
+        if found := TRACE.search(text):
+            yield f"cell {position} holds a trace of the machine: {found[0]!r}"
+
+
+def test_notebooks_are_numbered_without_a_gap():
+    assert [int(path.name[:2]) for path in NOTEBOOKS] == list(range(1, max(len(NOTEBOOKS), 5) + 1))
+
+
+@named(NOTEBOOKS)
+def test_structure(path):
+    assert list(structure(read(path), path)) == []
+
+
+@named(NOTEBOOKS + SOLUTIONS)
+def test_stored_outputs_are_those_of_the_source(path):
+    problems = list(outputs(read(path)))
+    assert problems == [], "run `make notebooks`"
+    megabytes = path.stat().st_size / 1e6
+    assert megabytes <= 3, f"{megabytes:.1f} MB: fewer or smaller figures"
+
+
+@pytest.fixture
+def faultless(tmp_path):
+    """A notebook with which both checks are content, and its place between two others."""
+    for name in ("01_before.ipynb", "03_after.ipynb"):
+        (tmp_path / name).touch()
+    cells = [
+        new_markdown_cell(
+            "# 02 · Title\n**You will be able to** see · **Before this** [01](01_before.ipynb)\n\n"
+            "**Time** 5 minutes · runs on a CPU in about 1 s"
+        ),
+        new_markdown_cell("## Exercises"),
+        new_markdown_cell("## Key points\n[next](03_after.ipynb#part), [web](https://example.org/home/x)"),
+        *(new_code_cell(f"{i}") for i in range(30)),
+    ]
+    for count, cell in enumerate(cells[3:], start=1):
+        cell.execution_count = count
+        cell.outputs = [new_output("execute_result", {"text/plain": cell.source}, execution_count=count)]
+    notebook = new_notebook(cells=cells)
+    execute.tidy(notebook)
+    return notebook, tmp_path / "02_this.ipynb"
+
+
+def problems(notebook, path):
+    return [*structure(notebook, path), *outputs(notebook)]
+
+
+def test_the_checks_are_content_with_a_faultless_notebook(faultless):
+    assert problems(*faultless) == []
+
+
+BREAKS = {
+    "not '# 02 · Title'": lambda cells: cells.insert(0, new_markdown_cell("# Title")),
+    "**Time** is missing": lambda cells: cells[0].update(source=cells[0].source.replace("Time", "Duration")),
+    "on a CPU": lambda cells: cells[0].update(source=cells[0].source.replace("CPU", "GPU")),
+    "'## Exercises' is missing": lambda cells: cells.pop(1),
+    "expected 25 to 45": lambda cells: cells.extend(new_markdown_cell("x") for _ in range(20)),
+    "21 lines": lambda cells: cells[5].update(source="1\n" * 20 + "1"),
+    "a link to 01_before.ipynb is missing": lambda cells: cells[0].update(source=cells[0].source.replace("](", "] (")),
+    "leads nowhere": lambda cells: cells[1].update(source="## Exercises\n[gone](gone.ipynb#part)"),
+    "changed after": lambda cells: cells[5].update(source="other"),
+    "not run": lambda cells: cells[5].update(execution_count=None),
+    "time stamps": lambda cells: cells[5].metadata.update(execution={}),
+    "failed": lambda cells: cells[5].outputs.append(new_output("error", ename="E", evalue="e", traceback=[])),
+    "shows a widget": lambda cells: cells[5].outputs.append(new_output("display_data", {execute.WIDGET_VIEW: {}})),
+    "'/tmp/x.py'": lambda cells: cells[5].outputs.append(new_output("stream", text="in /tmp/x.py it")),
+    "'/home/me/drive'": lambda cells: cells[1].update(source="## Exercises\n`cd /home/me/drive`"),
+    "0x7f00aa11": lambda cells: cells[5].outputs.append(new_output("display_data", {"text/html": "at 0x7f00aa11"})),
+}
+
+
+@pytest.mark.parametrize("sentence", BREAKS)
+def test_the_checks_find(faultless, sentence):
+    notebook, path = faultless
+    BREAKS[sentence](notebook.cells)
+    assert any(sentence in problem for problem in problems(notebook, path))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\n", "plain\n"),
+        ("10%\r55%\r100%\ndone\n", "100%\ndone\n"),
+        ("long line\rshort    \n", "short\n"),
+        ("long line\rshort\n", "shortline\n"),
+        ("abc\b\bX\n", "aXc\n"),
+        ("\b\bx", "x"),
+        (
+            "\x1b[1m1/2\x1b[0m \x1b[32m━━\x1b[0m loss: 0.5" + "\b" * 17 + "\r" + "2/2 ━━━━ loss: 0.25\n",
+            "2/2 ━━━━ loss: 0.25\n",
+        ),
+    ],
+)
+def test_terminal(text, shown):
+    assert execute.terminal(text) == shown
+
+
+def test_log_lines_go_and_warnings_stay():
+    log = (
+        "2026-01-02 03:04:05.678901: I tensorflow/core/platform/cpu_feature_guard.cc:210] This binary is optimized\n"
+        "To enable the following instructions: AVX2, in other operations, rebuild TensorFlow.\n"
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1732290000.123456    1234 service.cc:146] XLA service\n"
+    )
+    warning = "/tmp/ipykernel_12/34.py:5: UserWarning: 3 labels have no frame\n  drive = load_drive()\n"
+    given = [new_output("stream", name="stderr", text=part) for part in (log, warning)]
+    said = new_output("stream", name="stdout", text=log)  # on purpose, so it stays
+    kept = execute.tidy_outputs([*given, said])
+    assert [output.text for output in kept] == ["UserWarning: 3 labels have no frame\n", log]
+    assert execute.tidy_outputs([new_output("stream", name="stderr", text=log)]) == []
+
+
+# What a reader would see as an error, beside what is none: source, tag, and what nbmake says, None if it must pass.
+EXPLORER = """
+from contextlib import suppress
+import numpy as np
+from steerlib.data import Drive
+from steerlib.explore import Explorer
+drive = Drive.from_arrays("two", np.zeros((2, 256, 455, 3), np.uint8), np.zeros(2, np.float32))
+def draw(scene):
+    if scene.index == 1:
+        raise ValueError("the second frame is bad")
+    return scene.view, None, "a view"
+explorer = Explorer(drive, None, {}, draw)
+"""
+CASES = {
+    "quiet": ("from ipywidgets import interact\ninteract(lambda x: print(x), x=(0, 3))", None, None),
+    "interact": ("from ipywidgets import interact\ninteract(lambda x: 1 / x, x=(0, 0))", None, "ZeroDivisionError"),
+    "capture": (
+        "import ipywidgets\nout, slider = ipywidgets.Output(), ipywidgets.IntSlider()\n"
+        "slider.observe(out.capture()(lambda change: {}['gone']), 'value')\nslider.value = 5",
+        None,
+        "KeyError",
+    ),
+    "cleared": (
+        "import ipywidgets\nout = ipywidgets.Output()\nwith out:\n    1 / 0\nout.clear_output()",
+        None,
+        "ZeroDiv",
+    ),
+    "button": (
+        "import ipywidgets\nbutton = ipywidgets.Button()\nbutton.on_click(lambda _: 1 / 0)\nbutton.click()",
+        None,
+        "ZeroDivisionError",
+    ),
+    "alert": (EXPLORER + "with suppress(ValueError):\n    explorer.frame.value = 1", None, "the second frame is bad"),
+    "on_purpose": ("import ipywidgets\nwith ipywidgets.Output():\n    1 / 0", "raises-exception", None),
+}
+
+
+def copy_tools(folder):
+    """The files that decide how the notebooks in a folder are run."""
+    for name in ("conftest.py", "execute.py"):
+        shutil.copy(FOLDER / name, folder)
+
+
+def write(path, *sources, tag=None):
+    cells = [new_code_cell(source, metadata={"tags": [tag]} if tag else {}) for source in sources]
+    nbformat.write(new_notebook(cells=cells), path)
+
+
+def python(*arguments, cwd, **variables):
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def nbmake(tmp_path_factory):
+    """Run all cases under nbmake, on two cores; name -> what it says of a failure, and what it left behind."""
+    folder, report = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("report") / "report.xml"
+    copy_tools(folder)
+    for name, (source, tag, _) in CASES.items():
+        write(folder / f"{name}.ipynb", source, "'the next cell'", tag=tag)
+    before = {path: path.read_bytes() for path in folder.rglob("*")}
+    options = ["-p", "no:cacheprovider", "-n", "2", "--nbmake", f"--junitxml={report}"]
+    run = python("-m", "pytest", *options, str(folder), cwd=folder)
+    assert report.exists(), run.stdout + run.stderr
+    said = {case.get("name"): "".join(case.itertext()) for case in ElementTree.parse(report).iter("testcase")}
+    after = {path: path.read_bytes() for path in folder.rglob("*")}
+    return said, before, after
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_error_in_a_widget_fails_the_notebook(nbmake, case):
+    said = nbmake[0][f"{case}.ipynb"]
+    expected = CASES[case][2]
+    assert said == "" if expected is None else expected in said
+
+
+def test_nbmake_leaves_nothing_behind(nbmake):
+    assert nbmake[1] == nbmake[2]
+
+
+def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path):
+    copy_tools(tmp_path)
+    good, bad, edited = (tmp_path / name for name in ("01_good.ipynb", "02_bad.ipynb", "03_edited.ipynb"))
+    environment = "import os\nprint(os.environ.get('STEERLIB_DRIVE'), os.listdir(os.environ['STEERLIB_MODELS']))"
+    widget = "import ipywidgets\nprint('above', end='\\rA')\nipywidgets.IntSlider()"
+    write(good, environment, widget, "", "import sys\nprint('1%\\r100%', file=sys.stderr)\n6 * 7")
+    write(bad, "1", "import ipywidgets\nwith ipywidgets.Output():\n    {}['gone']")
+    write(edited, "open('03_edited.ipynb', 'a').write(' ')")
+    written, names = {path: path.read_bytes() for path in (bad, edited)}, sorted(os.listdir(tmp_path))
+    ids = [cell.id for cell in read(good).cells]
+
+    run = python("execute.py", cwd=tmp_path, STEERLIB_DRIVE="/nowhere", STEERLIB_MODELS="/nowhere")
+    assert run.returncode == 1
+    assert "02_bad.ipynb: code cell [2] failed" in run.stderr and "KeyError: 'gone'" in run.stderr
+    assert "03_edited.ipynb: changed" in run.stderr and "01_good" not in run.stderr
+    assert bad.read_bytes() == written[bad]
+    assert edited.read_bytes() == written[edited] + b" "
+    assert sorted(os.listdir(tmp_path)) == names, "a temporary file is left"
+
+    notebook = read(good)
+    assert [cell.id for cell in notebook.cells] == ids
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, None, 3]
+    first, second, _, last = (cell.outputs for cell in notebook.cells)
+    assert [output.text for output in first] == ["None []\n"]
+    assert [output.text for output in second] == ["Above"]
+    assert sorted(output.get("text") or output.data["text/plain"] for output in last) == ["100%\n", "42"]
+    assert not any("not run" not in problem for problem in outputs(notebook))
+
+    stored = good.read_bytes()
+    run = python("execute.py", "notebooks/01_good.ipynb", cwd=tmp_path)
+    assert run.returncode == 0 and run.stdout.startswith("01_good.ipynb: ")
+    assert good.read_bytes() == stored, "the same notebook gives another file"
+    assert python("execute.py", "09", cwd=tmp_path).returncode == 1
