@@ -3,7 +3,7 @@
 # make env        the environment alone (.venv)
 # make notebooks  run the notebooks and store their outputs
 # make drive      render the sample drive again (data/sample_drive)
-# make model      train the shipped network again (data/models)
+# make model      train the shipped networks again (data/models)
 # make gallery    draw the picture in the README again
 # make clean      remove the environment and what the tools left behind
 # make help       this list
@@ -42,7 +42,7 @@ run_notebooks = models=$$(mktemp -d); trap 'rm -rf "$$models"' EXIT; \
 test: env
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m pytest tests
+	$(RUN) -m pytest -n 2 tests
 	$(call run_notebooks,)
 	if [ -d $(REAL_DRIVE) ]; then $(call run_notebooks,$(REAL_DRIVE)); else test -z "$${CI:-}"; fi
 

@@ -26,6 +26,7 @@ WHOLE = (0.0, 1.0)
 CAMERAS = ("center", "left", "right")
 LABEL_FILES = ("data.txt", "driving_log.csv")
 FULL_LOCK = 25.0  # degrees: the simulator writes steering as a fraction of this
+HINT = "; readable() gives the drive without such frames"
 SULLYCHEN_LINE = "'200.jpg -1.21' or '200.jpg -1.21,2018-07-01 17:09:55:179', all lines alike"
 SULLYCHEN_TIME = re.compile(r"(\d{4})-(\d\d?)-(\d\d?) (\d\d?):(\d\d?):(\d\d?):(\d{1,3})")
 UDACITY_TIME = re.compile(r"_(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d{3})\.")
@@ -83,6 +84,28 @@ def preprocess(frame: np.ndarray, crop: tuple[float, float] = ROAD) -> np.ndarra
         Where `frame` is no uint8 RGB picture or the crop leaves nothing of it.
     """
     return _to_unit(_shrink(frame, crop))
+
+
+def read_frame(path: str | Path) -> np.ndarray:
+    """Read one picture from a file: JPEG, PNG and whatever else OpenCV decodes (notebook 01).
+
+    Parameters
+    ----------
+    path : str or Path
+        Gray pictures are repeated in three channels, an alpha channel is dropped.
+
+    Returns
+    -------
+    (H, W, 3) uint8 RGB
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        Where there is no file that can be read.
+    ValueError
+        Where it is no complete picture.
+    """
+    return _decode_rgb(Path(path).read_bytes(), str(path))
 
 
 class Drive:
@@ -400,7 +423,7 @@ def load_drive(path: str | Path | None = None, camera: str = "center", crop: tup
         label_path = _join(parent, "labels", file_name.rpartition(".")[0] + ".png")
         if files.kind(label_path) != "file":
             return None
-        picture = _decode(files.read(label_path), files.where(label_path), cv2.IMREAD_UNCHANGED)
+        picture = _decode(files.read(label_path), files.where(label_path), cv2.IMREAD_UNCHANGED, HINT)
         if picture.ndim != 2 or picture.dtype != np.uint8:
             raise ValueError(f"{files.where(label_path)} is no label picture: expected an 8-bit gray PNG")
         return picture
@@ -410,7 +433,7 @@ def load_drive(path: str | Path | None = None, camera: str = "center", crop: tup
         times = np.array([(labels[place][2] - labels[0][2]).total_seconds() for place in places])
     film = _Film(
         names=np.array([path.rpartition("/")[2] for path in paths]),
-        read=lambda row: _decode_rgb(files.read(paths[row]), files.where(paths[row])),
+        read=lambda row: _decode_rgb(files.read(paths[row]), files.where(paths[row]), HINT),
         read_labels=read_labels,
         recorded=np.array([angle for _, angle, _ in labels], np.float32),
         places=np.array(places),
@@ -659,7 +682,7 @@ def _time(match: re.Match | None) -> datetime:
     return datetime(*fields, microsecond=milliseconds * 1000)
 
 
-def _decode(data: bytes, where: str, flag: int) -> np.ndarray:
+def _decode(data: bytes, where: str, flag: int, hint: str = "") -> np.ndarray:
     """Decode a picture as OpenCV gives it; a truncated one is an error, not half a picture."""
     # OpenCV before 4.13 fills up a truncated JPEG with gray. A scan's data contain no marker, so the end of
     # the picture must follow its last start of a scan; an earlier end may be that of a thumbnail.
@@ -669,16 +692,13 @@ def _decode(data: bytes, where: str, flag: int) -> np.ndarray:
         with contextlib.suppress(cv2.error):
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if picture is None:
-        raise ValueError(
-            f"{where} is not a complete picture ({len(data):,} bytes): expected a JPEG or PNG; "
-            "readable() gives the drive without such frames"
-        )
+        raise ValueError(f"{where} is not a complete picture ({len(data):,} bytes): expected a JPEG or PNG{hint}")
     return picture
 
 
-def _decode_rgb(data: bytes, where: str) -> np.ndarray:
+def _decode_rgb(data: bytes, where: str, hint: str = "") -> np.ndarray:
     """Decode any picture to uint8 RGB."""
-    return cv2.cvtColor(_decode(data, where, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(_decode(data, where, cv2.IMREAD_COLOR, hint), cv2.COLOR_BGR2RGB)
 
 
 def _check_frame(frame: np.ndarray) -> None:

@@ -6,10 +6,9 @@ value of a control does what a hand on the slider does; ``picture.value``, ``rea
 ``error.value`` are what is then seen.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from time import perf_counter
 
@@ -21,16 +20,18 @@ import traitlets
 
 from steerlib import overlay
 from steerlib.data import IMAGE_SIZE, Drive, crop_road, preprocess
-from steerlib.gradcam import TARGETS, hires_cam, steering_target
-from steerlib.gradcam import grad_cam as grad_cam_map
+from steerlib.explain import METHODS, explain, sample_frames
+from steerlib.explain import draw as draw_explanation
+from steerlib.gradcam import TARGETS
 from steerlib.hypercolumns import convolutions
-from steerlib.hypercolumns import hypercolumns as hypercolumns_map
 from steerlib.model import predict
 from steerlib.occlusion import occlude, occlusion_map
 from steerlib.roads import LABELS
 
 WIDTH, STRIP, BAR = 900, 60, 480  # pixels: width of a picture, height of the strip below it, width of its bar
 SAMPLE = 8  # frames, spread over the drive, that decide on the scale which all its frames share
+
+FOCUS = {"focus": "focus", "focus alone": "alone"}  # ways to draw a map without colors
 
 Fill = float | str
 Drawing = tuple[np.ndarray, np.ndarray | None, str]  # picture, bar for the strip below it, both in words
@@ -123,8 +124,7 @@ class Explorer(widgets.VBox):
             values = {name: control.value for name, control in self.controls.items()}
             picture, bar, words = self._draw(scene, **values)
             angles = scene.predicted, scene.recorded, scene.ruler
-            strip = _gauge(WIDTH, *angles) if bar is None else np.hstack([bar, _gauge(WIDTH - BAR, *angles)])
-            self._show(np.vstack([_fit(picture, self._height), strip]), words)
+            self._show(overlay.with_angles(_fit(picture, self._height), bar, *angles), words)
         except Exception as error:
             # The picture of the last settings beside the new ones would be a lie.
             self._show(np.full((self._height + STRIP, WIDTH, 3), 128, np.uint8), "no picture")
@@ -176,10 +176,32 @@ def occlusion(model: keras.Model, drive: Drive) -> Explorer:
     """Hide windows of a frame and see what the angle does: a whole map, or one window (notebook 03)."""
     limit_of = _limits(drive, lambda image, sizes, fill: occlusion_map(model, image, sizes, min(sizes), fill))
 
-    def draw_map(scene: Scene, size: int, fill: Fill, pair: bool, stride: int, scale: str, **_: int) -> Drawing:
+    @lru_cache(maxsize=64)  # what only draws the same map in another way must not wait for it again
+    def map_of(index: int, sizes: tuple[int, ...], stride: int, fill: Fill) -> np.ndarray:
+        return occlusion_map(model, preprocess(drive.frame(index), drive.crop), sizes, stride, fill)
+
+    def draw_map(
+        scene: Scene,
+        size: int,
+        fill: Fill,
+        pair: bool,
+        stride: int,
+        style: str,
+        percentile: float,
+        blur: int,
+        **_: object,
+    ) -> Drawing:
         sizes = (size, 50) if pair else (size,)
-        map = occlusion_map(model, scene.image, sizes, stride, fill)
-        limit = limit_of(sizes, fill) if scale == "whole drive" else overlay.common_limit([map])
+        map = map_of(scene.index, sizes, stride, fill)
+        if style in FOCUS.values():
+            picture = overlay.focus(scene.view, map, percentile, blur, alone=style == "alone")
+            around = "black" if style == "alone" else "blurred and dark"
+            return (
+                picture,
+                None,
+                f"Sharp: the {100 - percentile:.0f} % of the picture that steer most; the rest is {around}.",
+            )
+        limit = limit_of(sizes, fill) if style == "whole drive" else overlay.common_limit([map])
         bar = overlay.colorbar(BAR, limit, True, "degrees lost when hidden")
         words = "Red steers right: without it the angle is further left. Blue steers left. Arrows mark the peaks."
         return overlay.mark_peaks(overlay.overlay(scene.view, map, limit, True), map, limit), bar, words
@@ -202,48 +224,55 @@ def occlusion(model: keras.Model, drive: Drive) -> Explorer:
     of_map = {
         "pair": _checkbox("mean with windows of 50 pixels", True),
         "stride": _choice("stride", [8, 4, 2]),
-        "scale": _choice("color scale", ["whole drive", "this frame"]),
+        "style": _choice(
+            "picture", [("colors, drive's scale", "whole drive"), ("colors, own scale", "this frame"), *FOCUS.items()]
+        ),
     }
+    of_focus = {"percentile": _slider("percentile", 50, 99, 90), "blur": _slider("blur", 0, 30, 10)}
     of_window = {
         "column": _slider("column", 0, IMAGE_SIZE[1] - 1, IMAGE_SIZE[1] // 2),
         "row": _slider("row", 0, IMAGE_SIZE[0] - 1, IMAGE_SIZE[0] // 2),
     }
 
+    controls = {"show": show, "size": size, "fill": fill, **of_map, **of_focus, **of_window}
+
     def arrange(_change: object = None) -> None:
         """Show the controls that matter; a map takes too long to be drawn while a slider moves."""
-        one = show.value == "one window"
+        one, focused = show.value == "one window", of_map["style"].value in FOCUS.values()
         size.continuous_update = explorer.frame.continuous_update = one
-        for control in (*of_map.values(), *of_window.values()):
-            control.layout.display = None if (control in of_window.values()) == one else "none"
+        shown = {"show", "size", "fill", *(of_window if one else of_map), *(of_focus if focused and not one else ())}
+        for name, control in controls.items():
+            control.layout.display = None if name in shown else "none"
 
     show.observe(arrange, "value")
-    controls = {"show": show, "size": size, "fill": fill, **of_map, **of_window}
+    of_map["style"].observe(arrange, "value")
     explorer = Explorer(drive, model, controls, draw)
     arrange()
     return explorer
 
 
 def hypercolumns(model: keras.Model, drive: Drive) -> Explorer:
-    """Choose the convolutions whose averaged activations are multiplied (notebook 04)."""
+    """Choose the convolutions whose averaged activations are multiplied, or see VisualBackProp (notebook 04)."""
 
-    def draw(scene: Scene, **chosen: bool) -> Drawing:
+    def draw(scene: Scene, method: str, **chosen: bool) -> Drawing:
         layers = tuple(name for name, on in chosen.items() if on)
-        map = hypercolumns_map(model, scene.image, layers)
+        found = explain(model, scene.image, method, layers=layers)
         bar = overlay.colorbar(BAR, 1.0, False, "share of the strongest response in this frame")
-        words = f"Yellow: where {' × '.join(layers)} responds most, whichever way that steers."
-        return overlay.overlay(scene.view, map, 1.0, False), bar, words
+        return overlay.overlay(scene.view, found.map, 1.0, False), bar, found.words
 
     boxes = {name: _checkbox(name, True) for name in _layers(model)}
+    method = _choice("method", [(METHODS[name], name) for name in ("hypercolumns", "visual-backprop")])
 
     def keep_one(_change: object = None) -> None:
-        """Lock the last layer that is left: without any there is no product."""
+        """Lock the last layer that is left, for without any there is no product; VisualBackProp takes all."""
+        left = sum(box.value for box in boxes.values())
         for box in boxes.values():
-            box.disabled = box.value and sum(other.value for other in boxes.values()) == 1
+            box.disabled = method.value == "visual-backprop" or (box.value and left == 1)
 
-    for box in boxes.values():
-        box.observe(keep_one, "value")
+    for control in (method, *boxes.values()):
+        control.observe(keep_one, "value")
     keep_one()
-    return Explorer(drive, model, boxes, draw)
+    return Explorer(drive, model, {"method": method, **boxes}, draw)
 
 
 def grad_cam(model: keras.Model, drive: Drive) -> Explorer:
@@ -251,34 +280,18 @@ def grad_cam(model: keras.Model, drive: Drive) -> Explorer:
 
     In a signed map red is right and blue is left, whichever of the two is the target.
     """
-    methods = {"Grad-CAM": grad_cam_map, "HiResCAM": hires_cam}
-    limit_of = _limits(drive, lambda image, method, *settings: methods[method](model, image, *settings))
+    limit_of = _limits(drive, lambda image, *settings, signed: explain(model, image, *settings, signed=signed).map)
 
     def draw(scene: Scene, method: str, layer: str, target: str, signed: bool, scale: str) -> Drawing:
-        map = methods[method](model, scene.image, layer, target, signed)
-        settings = method, layer, target, signed
-        limit = limit_of(*settings) if scale == "whole drive" else overlay.common_limit([map])
-        used = steering_target(target, scene.predicted)
-        ends = ("away", "center") if used == "center" else ("left", "right")
-        unit = f"degrees for each cell of {layer}" + ("" if signed else f" that speaks for {used}")
-        words = f"Target {used}{' (auto)' if target == 'auto' else ''}. "
-        if not map.any():
-            words += "The map is zero: nothing in this layer speaks for it."
-        elif signed:
-            words += f"Red speaks for {ends[1]}, blue for {ends[0]}."
-        else:
-            words += f"Yellow speaks most for {used}; what speaks against it is cut off."
-        # A signed map is positive for its target; for the target left it is turned, so that red stays right.
-        shown = -map if signed and used == "left" else map
-        bar = overlay.colorbar(BAR, limit, signed, unit, ends)
-        picture = overlay.overlay(scene.view, shown, limit, signed)
-        if signed and used != "center":
-            picture = overlay.mark_peaks(picture, shown, limit)
-        return picture, bar, words
+        found = explain(model, scene.image, method, target, layer, signed=signed)
+        own = scale == "this frame"
+        limit = overlay.common_limit([found.map]) if own else limit_of(method, target, layer, signed=signed)
+        bar = overlay.colorbar(BAR, limit, signed, found.unit, found.ends)
+        return draw_explanation(scene.view, found, limit), bar, found.words
 
     layers = _layers(model)
     controls = {
-        "method": _choice("method", list(methods)),
+        "method": _choice("method", [(METHODS[name], name) for name in ("grad-cam", "hires-cam")]),
         "layer": _choice("layer", layers, min(2, len(layers) - 1)),
         "target": _choice("target", ["auto", *(name for name in TARGETS if name != "auto")]),
         "signed": _checkbox("signed: also what speaks against it", False),
@@ -287,15 +300,27 @@ def grad_cam(model: keras.Model, drive: Drive) -> Explorer:
     return Explorer(drive, model, controls, draw)
 
 
+def cam(model: keras.Model, drive: Drive) -> Explorer:
+    """See the exact account of a network with global average pooling (notebook 06)."""
+    limit_of = _limits(drive, lambda image: explain(model, image, "cam").map)
+
+    def draw(scene: Scene, scale: str) -> Drawing:
+        found = explain(model, scene.image, "cam")
+        limit = overlay.common_limit([found.map]) if scale == "this frame" else limit_of()
+        bar = overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
+        return draw_explanation(scene.view, found, limit), bar, found.words
+
+    return Explorer(drive, model, {"scale": _choice("color scale", ["whole drive", "this frame"])}, draw)
+
+
 def _limits(drive: Drive, make_map: Callable[..., np.ndarray]) -> Callable[..., float]:
     """Return a function from a method's settings to the scale that all frames of a drive share."""
 
-    def images() -> Iterator[np.ndarray]:
-        for index in np.unique(np.linspace(0, len(drive) - 1, SAMPLE).astype(int)):
-            with suppress(ValueError, OSError):  # a frame that cannot be read is reported when it is chosen
-                yield preprocess(drive.frame(index), drive.crop)
+    def limit_of(*settings: object, **more: object) -> float:
+        images = [preprocess(frame, drive.crop) for frame in sample_frames(drive, SAMPLE)]
+        return overlay.common_limit(make_map(image, *settings, **more) for image in images)
 
-    return cache(lambda *settings: overlay.common_limit(make_map(image, *settings) for image in images()))
+    return cache(limit_of)
 
 
 def _layers(model: keras.Model) -> list[str]:

@@ -38,7 +38,7 @@ def grad_cam(
     signed : bool
         Keep the negative values, which speak against the target, in place of cutting them off at zero (ReLU).
     enlarged : bool
-        Spread the map over the image (`cells_to_pixels`). False: the layer's own cells.
+        Spread the map over the image (`cells_to_pixels`, fading at the border). False: the layer's own cells.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def _sign(target: str, angle: float) -> float:
 def _finish(cells: np.ndarray, model: keras.Model, layer: str, signed: bool, enlarged: bool) -> np.ndarray:
     """Do what both maps end with: the ReLU and the way from cells to pixels."""
     cells = cells.astype(np.float32) if signed else np.maximum(cells, 0, dtype=np.float32)
-    return cells_to_pixels(cells, model, layer) if enlarged else cells
+    return cells_to_pixels(cells, model, layer, fade=True) if enlarged else cells
 
 
 def _layer_gradient(model: keras.Model, layer: str) -> Callable:

@@ -1,4 +1,4 @@
-"""What the network's convolutions respond to, one above the other (notebook 04)."""
+"""What the network's convolutions respond to, one above the other: hypercolumns, VisualBackProp (notebook 04)."""
 
 from collections.abc import Callable, Sequence
 
@@ -48,6 +48,37 @@ def hypercolumns(model: keras.Model, image: np.ndarray, layers: Sequence[str] = 
     return _to_unit(product)
 
 
+def visual_backprop(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    """Carry the averaged activations of the last convolution down to the image, layer by layer (VisualBackProp).
+
+    Introduced in notebook 04. Bojarski et al. (arXiv 1611.05418; for PilotNet arXiv 1704.07911). The mean over the
+    channels of the last layer is enlarged to the size of the layer below by a transposed convolution of ones with
+    the kernel, stride and padding that led up from there, and multiplied with the mean of that layer; so on down to
+    the image. What a convolution without padding leaves over at the bottom and the right becomes zero. A pixel's value
+    is therefore the sum, over all paths of cells that lead from it to the last layer, of the product of the means
+    along the path. The dense layers are not asked, and there is no sign.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Its convolutions and poolings form a chain.
+    image : (66, 200, 3) float32 in [0, 1]
+
+    Returns
+    -------
+    (66, 200) float32 in [0, 1]
+        Scaled to a maximum of 1. All zero if a layer is.
+
+    Raises
+    ------
+    ValueError
+        If the image is not what the network takes.
+    """
+    image = check_image(model, image)
+    product = cached_function(model, "visual_backprop", _visual_backprop)(image[np.newaxis])
+    return _to_unit(product.numpy())
+
+
 def activations(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:
     """Give the activations of all convolutions on one image.
 
@@ -71,7 +102,7 @@ def activations(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:
     """
     image = check_image(model, image)
     outputs = cached_function(model, "activations", _activations)(image[np.newaxis])
-    return dict(zip(convolutions(model), (output[0].numpy() for output in outputs), strict=True))
+    return {name: outputs[name][0].numpy() for name in convolutions(model)}
 
 
 def convolutions(model: keras.Model) -> list[str]:
@@ -109,22 +140,13 @@ def cell_centers(model: keras.Model, layer: str) -> tuple[np.ndarray, np.ndarray
     ValueError
         If the layer is not a convolution of the model.
     """
-    check_layer(model, layer)
-    first, step = np.zeros(2), np.ones(2)  # center of the first cell, distance to the next
-    for below in model.layers:
-        window = getattr(below, "kernel_size", getattr(below, "pool_size", None))
-        if window is not None:
-            reach = np.array(getattr(below, "dilation_rate", 1)) * (np.array(window) - 1)
-            strides, size = np.array(below.strides), np.array(below.input.shape[1:3])
-            padding = (-(-size // strides) - 1) * strides + reach + 1 - size if below.padding == "same" else 0
-            first += step * (reach / 2 - np.maximum(padding, 0) // 2)
-            step *= strides
-        if below.name == layer:
-            rows, columns = (first[axis] + step[axis] * np.arange(below.output.shape[1 + axis]) for axis in (0, 1))
-            return rows, columns
+    first, step, _ = _receptive_fields(model, check_layer(model, layer))
+    shape = model.get_layer(layer).output.shape[1:3]
+    rows, columns = (first[axis] + step[axis] * np.arange(shape[axis]) for axis in (0, 1))
+    return rows, columns
 
 
-def cells_to_pixels(cells: np.ndarray, model: keras.Model, layer: str) -> np.ndarray:
+def cells_to_pixels(cells: np.ndarray, model: keras.Model, layer: str, fade: bool = False) -> np.ndarray:
     """Spread a map of a layer's cells over the network's image.
 
     Introduced in notebook 04. Every cell's value goes to the center of its receptive field (`cell_centers`);
@@ -136,17 +158,54 @@ def cells_to_pixels(cells: np.ndarray, model: keras.Model, layer: str) -> np.nda
     cells : (h, w) float32
     model, layer
         Where the cells come from.
+    fade : bool
+        Beyond the outermost cells let the value fall to zero, which it reaches where their receptive fields end. So
+        a map of evidence shows none where the layer sees none. Not along a side with a single cell, which sees all.
 
     Returns
     -------
     (66, 200) float32
         In the unit of ``cells``.
     """
-    height, width = model.input_shape[1:3]
-    rows, columns = cell_centers(model, layer)
-    across = np.stack([np.interp(np.arange(width), columns, line) for line in cells])
-    down = np.stack([np.interp(np.arange(height), rows, line) for line in across.T], axis=1)
-    return down.astype(np.float32)
+    result = cells
+    _, step, field = _receptive_fields(model, layer)
+    for axis, centers in enumerate(cell_centers(model, layer)):
+        pixels = np.arange(model.input_shape[1 + axis])
+        outside = np.maximum(np.maximum(centers[0] - pixels, pixels - centers[-1]) - step[axis] / 2, 0)
+        weight = np.clip(1 - 2 * outside / max(field[axis] - step[axis], 1), 0, 1) if fade and len(centers) > 1 else 1
+        # The other axis is done in the next turn: the result is turned over each time.
+        result = np.stack([np.interp(pixels, centers, line) * weight for line in result.T], axis=0)
+    return result.astype(np.float32)
+
+
+def _receptive_fields(model: keras.Model, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the first cell's center, the distance between cells and the size of what one sees, for rows and columns."""
+    first, step, field = np.zeros(2), np.ones(2), np.ones(2)
+    for below in model.layers:
+        window = _window(below)
+        if window is not None:
+            reach = np.array(getattr(below, "dilation_rate", 1)) * (np.array(window) - 1)
+            strides, size = np.array(below.strides), np.array(below.input.shape[1:3])
+            padding = (-(-size // strides) - 1) * strides + reach + 1 - size if below.padding == "same" else 0
+            first += step * (reach / 2 - np.maximum(padding, 0) // 2)
+            field += step * reach
+            step *= strides
+        if below.name == layer:
+            break
+    return first, step, field
+
+
+def _window(layer: keras.Layer) -> tuple[int, int] | None:
+    """Give the size of the window that a convolution or a pooling moves over its input; None for other layers."""
+    return getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
+
+
+def _ones(layer: keras.Layer) -> np.ndarray:
+    """Give a kernel of ones with the size of a layer's window; where that is dilated, with zeros between them."""
+    gap = np.broadcast_to(getattr(layer, "dilation_rate", 1), 2)
+    kernel = np.zeros([*(np.array(_window(layer)) - 1) * gap + 1, 1, 1], np.float32)
+    kernel[:: gap[0], :: gap[1]] = 1
+    return kernel
 
 
 def _to_unit(values: np.ndarray) -> np.ndarray:
@@ -156,10 +215,30 @@ def _to_unit(values: np.ndarray) -> np.ndarray:
 
 def _activations(model: keras.Model) -> Callable:
     """Build the function behind `activations`."""
-    inner = keras.Model(model.input, [model.get_layer(name).output for name in convolutions(model)])
+    inner = keras.Model(model.input, {name: model.get_layer(name).output for name in convolutions(model)})
 
     @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
-    def run(images: tf.Tensor) -> list[tf.Tensor]:
+    def run(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return inner(images, training=False)
+
+    return run
+
+
+def _visual_backprop(model: keras.Model) -> Callable:
+    """Build the function behind `visual_backprop`."""
+    steps = [layer for layer in model.layers if _window(layer) is not None]
+    inner = keras.Model(model.input, {layer.name: layer.output for layer in steps})
+
+    @tf.function(input_signature=[tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)])
+    def run(image: tf.Tensor) -> tf.Tensor:
+        outputs = inner(image, training=False)
+        means = [tf.reduce_mean(tf.abs(outputs[layer.name]), axis=-1, keepdims=True) for layer in steps]
+        below = [tf.ones((1, *model.input_shape[1:3], 1)), *means[:-1]]  # the image itself is not averaged
+        product = means[-1]
+        for layer, mean in reversed(list(zip(steps, below))):
+            product = tf.nn.conv2d_transpose(product, _ones(layer), mean.shape, layer.strides, layer.padding.upper())
+            # Scaled on the way, or a long chain leaves the range of float32.
+            product = mean * tf.math.divide_no_nan(product, tf.reduce_max(product))
+        return product[0, ..., 0]
 
     return run

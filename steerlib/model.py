@@ -4,7 +4,7 @@ It is the network of Bojarski et al., *End to End Learning for Self-Driving Cars
 output ``2·atan(x)`` of its widespread ports, so that no angle leaves ±180°. The Keras model itself speaks
 radians; every function here speaks degrees of the steering wheel, positive to the right.
 
-``python -m steerlib.model FOLDER`` trains the network that comes with the project.
+``python -m steerlib.model FOLDER`` trains the networks that come with the project.
 """
 
 import os
@@ -21,9 +21,14 @@ from keras import layers
 
 from steerlib.data import IMAGE_SIZE, Drive, split
 
-SHIPPED = ("pilotnet",)  # networks that come with the project; none of a reader's own can take their names
+SHIPPED = (
+    "pilotnet",
+    "pilotnet_gap",
+)  # networks that come with the project; none of a reader's own can take their names
 
-# The recipe of the shipped network: rendered views, and others to choose its best epoch and to judge it by.
+UNSUITED = re.compile(r"[^\w.-]+")  # what of a name does not suit a file
+
+# The recipe of the shipped networks: rendered views, and others to choose its best epoch and to judge it by.
 TRAINING_ROADS, TRAINING_VIEWS = range(0, 120), 12000
 VALIDATION_ROADS, VALIDATION_VIEWS = range(1000, 1020), 1000
 UNSEEN_ROADS, UNSEEN_VIEWS = range(2000, 2020), 1000
@@ -50,27 +55,34 @@ def pilotnet(dropout: float = 0.0, seed: int | None = None) -> keras.Model:
         convolutions are called conv1 ... conv5 and give what is behind their ReLU; ``steering`` is the linear
         output x, ``angle`` is 2·atan(x).
     """
-
-    def seed_of(layer: int) -> int | None:
-        return None if seed is None else 100 * seed + layer
-
-    def he(layer: int, scale: float = 2.0) -> keras.initializers.Initializer:
-        return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed_of(layer))
-
-    image = keras.Input((*IMAGE_SIZE, 3), name="image")
-    x = image
-    shapes = [(24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1)]
-    for i, (channels, kernel, stride) in enumerate(shapes, 1):
-        x = layers.Conv2D(channels, kernel, stride, activation="relu", kernel_initializer=he(i), name=f"conv{i}")(x)
+    image, x = _see(seed)
     x = layers.Flatten(name="flatten")(x)
     for i, units in enumerate([1164, 100, 50, 10], 1):
-        x = layers.Dense(units, activation="relu", kernel_initializer=he(10 + i), name=f"dense{i}")(x)
+        x = layers.Dense(units, activation="relu", kernel_initializer=_start(seed, 10 + i), name=f"dense{i}")(x)
         if dropout:
-            x = layers.Dropout(dropout, seed=seed_of(20 + i), name=f"dropout{i}")(x)
-    # A tenth of He's weights: a start near 0°, not where the arctangent is flat, nearly halved the final error.
-    x = layers.Dense(1, kernel_initializer=he(30, scale=0.02), name="steering")(x)
-    x = layers.Rescaling(2.0, name="angle")(keras.ops.arctan(x))
-    return keras.Model(image, x, name="pilotnet")
+            x = layers.Dropout(dropout, seed=_seed(seed, 20 + i), name=f"dropout{i}")(x)
+    return keras.Model(image, _steer(x, seed), name="pilotnet")
+
+
+def pilotnet_gap(seed: int | None = None) -> keras.Model:
+    """Build an untrained PilotNet that averages its last convolution in place of flattening it.
+
+    Introduced in notebook 06. Global average pooling (arXiv 1312.4400) and a single unit take the place of the dense
+    layers, so that `steerlib.cam.cam` can account for every angle (arXiv 1512.04150). It has 131,413 weights.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Fixes the starting weights, as in `pilotnet`.
+
+    Returns
+    -------
+    keras.Model
+        Input, output and names are those of `pilotnet`; ``average`` gives (n, 64).
+    """
+    image, x = _see(seed)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(image, _steer(x, seed, 0.5), name="pilotnet_gap")
 
 
 def train(
@@ -254,7 +266,7 @@ def load_model(name_or_path: str | Path = "pilotnet", drive: Drive | None = None
     elif str(name_or_path).endswith(".keras"):
         path = Path(name_or_path)
     else:
-        path = saved.get(str(name_or_path), _folders()[0] / f"{name_or_path}.keras")
+        path = saved.get(UNSUITED.sub("_", str(name_or_path)), _folders()[0] / f"{name_or_path}.keras")
     if not path.is_file():
         raise FileNotFoundError(f"no network {path}: expected a file, or one of {', '.join(saved) or '(none saved)'}")
     try:
@@ -298,6 +310,36 @@ def cached_function(model: keras.Model, key: Hashable, build: Callable[[keras.Mo
         # Traced here: TensorFlow takes traces at first calls, one for each model and layer, for needless ones.
         functions[key].get_concrete_function()
     return functions[key]
+
+
+def _see(seed: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Build PilotNet's convolutions: the input, and what comes out of conv5."""
+    image = x = keras.Input((*IMAGE_SIZE, 3), name="image")
+    shapes = [(24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1)]
+    for i, (channels, kernel, stride) in enumerate(shapes, 1):
+        start = _start(seed, i)
+        x = layers.Conv2D(channels, kernel, stride, activation="relu", kernel_initializer=start, name=f"conv{i}")(x)
+    return image, x
+
+
+def _steer(x: keras.KerasTensor, seed: int | None, scale: float = 0.02) -> keras.KerasTensor:
+    """Build the last unit, and the angle that is made of it.
+
+    The default is a tenth of He's weights: a start near 0°, not where the arctangent is flat, nearly halved
+    PilotNet's final error.
+    """
+    x = layers.Dense(1, kernel_initializer=_start(seed, 30, scale), name="steering")(x)
+    return layers.Rescaling(2.0, name="angle")(keras.ops.arctan(x))
+
+
+def _start(seed: int | None, layer: int, scale: float = 2.0) -> keras.initializers.Initializer:
+    """Draw starting weights as He et al. do (arXiv 1502.01852)."""
+    return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal", _seed(seed, layer))
+
+
+def _seed(seed: int | None, layer: int) -> int | None:
+    """Give each layer its own seed."""
+    return None if seed is None else 100 * seed + layer
 
 
 def _angles(model: keras.Model) -> Callable:
@@ -345,7 +387,7 @@ def _folders() -> list[Path]:
 
 def _stem(name: str) -> str:
     """Make the stem of a file from the name of a network or a drive."""
-    stem = re.sub(r"[^\w.-]+", "_", name).strip("._-")
+    stem = UNSUITED.sub("_", name).strip("._-")
     if not stem:
         raise ValueError(f"name={name!r}: expected letters or digits")
     return stem
@@ -363,18 +405,19 @@ def _write(model: keras.Model, path: Path) -> Path:
 
 
 def main() -> None:
-    """Train the network that comes with the project and save it in the folder that is the first argument."""
+    """Train the networks that come with the project and save them in the folder that is the first argument."""
     from steerlib.roads import render_views  # only here: whoever brings a drive needs no rendered road
 
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _folders()[-1]
-    model = pilotnet(seed=0)
     drive = render_views(TRAINING_ROADS, TRAINING_VIEWS)
     validation = render_views(VALIDATION_ROADS, VALIDATION_VIEWS)
-    train(model, drive, validation, EPOCHS, BATCH_SIZE, LEARNING_RATE, patience=EPOCHS, verbose=2)
-    print(f"on {UNSEEN_VIEWS:,} views of unseen roads, errors in degrees:")
-    for name, value in evaluate(model, render_views(UNSEEN_ROADS, UNSEEN_VIEWS)).items():
-        print(f"{name:>24} {value:7.3f}")
-    print(_write(model, folder / "pilotnet.keras"))
+    unseen = render_views(UNSEEN_ROADS, UNSEEN_VIEWS)
+    for model in (pilotnet(seed=0), pilotnet_gap(seed=0)):
+        train(model, drive, validation, EPOCHS, BATCH_SIZE, LEARNING_RATE, patience=EPOCHS, verbose=2)
+        print(f"{model.name}: on {UNSEEN_VIEWS:,} views of unseen roads, errors in degrees:")
+        for name, value in evaluate(model, unseen).items():
+            print(f"{name:>24} {value:7.3f}")
+        print(_write(model, folder / f"{model.name}.keras"))
 
 
 if __name__ == "__main__":

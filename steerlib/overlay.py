@@ -67,16 +67,76 @@ def overlay(
     return _blend(gray, _resized(values, gray.shape), limit, signed, strength)
 
 
-def focus(view: np.ndarray, map: ArrayLike, limit: float | None = None) -> np.ndarray:
-    """Keep a picture sharp where a map's magnitude is large, and blur and darken it elsewhere.
+def attended(map: ArrayLike, percentile: float = 90.0, smooth: float = 2.0) -> np.ndarray:
+    """Filter a map: where its smoothed magnitude is among the largest.
 
-    After a figure of J. Gildenblat's article (2016): it hides nothing of the pixels that matter.
+    Parameters
+    ----------
+    map : (h, w) array, finite, of any unit
+    percentile : float
+        Share of the pixels, in percent, that is left out: 90 keeps the strongest tenth.
+    smooth : float
+        Standard deviation of the Gaussian, in the map's pixels; 0 does not smooth.
+
+    Returns
+    -------
+    (h, w) bool. Nothing of a map of zeros; all of any other constant one.
+
+    Raises
+    ------
+    ValueError
+        The map is not (h, w) or not finite, or a number is out of its range.
     """
-    values, limit, _ = _checked_map(map, limit, None)
-    view = _checked_picture(view)
-    share = _share(_resized(np.abs(values), view.shape), limit)[..., None]
-    blurred = np.float32(0.6) * cv2.GaussianBlur(view, (0, 0), view.shape[1] / 60)
-    return np.rint(blurred + share * (view - blurred)).astype(np.uint8)
+    values = np.abs(_checked_map(map, None, None)[0])
+    if not 0 <= percentile <= 100 or not 0 <= smooth < np.inf:
+        raise ValueError(f"expected percentile in [0, 100] and smooth >= 0, got {percentile} and {smooth}")
+    if smooth:
+        values = cv2.GaussianBlur(values, (0, 0), smooth, borderType=cv2.BORDER_REFLECT)
+    # The tolerance is for rounding: what is equal on both sides of the threshold belongs together.
+    return (values > 0) & (values >= (1 - 1e-5) * np.percentile(values, percentile))
+
+
+def focus(
+    view: np.ndarray,
+    map: ArrayLike,
+    percentile: float = 90.0,
+    blur: float = 10.0,
+    alone: bool = False,
+    smooth: float = 2.0,
+) -> np.ndarray:
+    """Show what is `attended` sharp over the blurred and darkened rest of a picture, or alone on black.
+
+    After the "nice effects" of J. Gildenblat's article (2016). Nothing is laid over the pixels that matter; but
+    degrees, sign and all that lies below the percentile are lost.
+
+    Parameters
+    ----------
+    view : (H, W, 3) uint8 picture
+    map, percentile, smooth
+        See `attended`; the map is resized to cover the view.
+    blur : float
+        Standard deviation of the rest's Gaussian, in pixels of the view; 0 only darkens.
+    alone : bool
+        True: the rest is black.
+
+    Returns
+    -------
+    (H, W, 3) uint8 picture
+
+    Raises
+    ------
+    ValueError
+        As `attended`, and where the view is no picture or the blur is negative.
+    """
+    view, mask = _checked_picture(view), attended(map, percentile, smooth)
+    if not 0 <= blur < np.inf:
+        raise ValueError(f"blur must be finite and not negative, got {blur}")
+    # Blurred a little, or the squares of the map's pixels would show along the border.
+    share = cv2.GaussianBlur(_resized(mask.astype(np.float32), view.shape), (0, 0), view.shape[1] / 300)[..., None]
+    rest = np.zeros(view.shape, np.float32)
+    if not alone:
+        rest = np.float32(0.6) * (cv2.GaussianBlur(view, (0, 0), blur) if blur else view)
+    return np.rint(rest + share * (view - rest)).astype(np.uint8)
 
 
 def mark_peaks(picture: np.ndarray, map: ArrayLike, limit: float) -> np.ndarray:
@@ -181,6 +241,17 @@ def draw_angles(
             left = write(panel, f"{name} {angle:+.1f} deg", (center + 8, 50), width * 2 // 5)
             _pointer(panel, left - 12, 50 - 5 * up, up)
     return result
+
+
+def with_angles(picture: np.ndarray, bar: np.ndarray | None, *angles: object) -> np.ndarray:
+    """Put a color bar, if there is one, and beside it the ruler of `draw_angles`, below a picture.
+
+    Both together are a picture (H + 60, W, 3); the ruler gets the width that the bar (60, w, 3) leaves, at least
+    240 pixels, and `angles` are the arguments of `draw_angles`.
+    """
+    bar = np.zeros((60, 0, 3), np.uint8) if bar is None else bar
+    blank = np.full((60, max(0, _checked_picture(picture).shape[1] - bar.shape[1]), 3), PAPER, np.uint8)
+    return np.vstack([picture, np.hstack([bar, draw_angles(blank, *angles)])])
 
 
 def enlarge(picture: np.ndarray, width: int = 900, smooth: bool = True) -> np.ndarray:

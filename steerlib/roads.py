@@ -213,9 +213,10 @@ class Scene:
     def steering(self, pose: Pose) -> float:
         """Angle of the steering wheel that the reference driver chooses at a pose.
 
-        The curvature of the road 2 to 9 m ahead, and feedback that brings an offset e (m) and a heading error ψ
-        (radians) back to zero: κ = κ_road − 0.008 e − 0.17 sin ψ, an almost critically damped return: after 60 m
-        a fiftieth of the offset is left. The front wheels take atan(2.7 m · κ), the steering wheel 15 times that.
+        The curvature of the lane's center 2 to 5 m ahead, and feedback that brings an offset e (m) and a heading
+        error ψ (radians) back to zero: κ = κ_lane − 0.008 e − 0.17 sin ψ, an almost critically damped return: after
+        60 m a fiftieth of the offset is left. κ_lane = κ / (1 − κ d), κ being that of the center line, which lies d
+        to the left. The front wheels take atan(2.7 m · κ), the steering wheel 15 times that.
 
         Parameters
         ----------
@@ -226,8 +227,9 @@ class Scene:
         float
             Degrees, positive to the right, within ±120.
         """
-        ahead = pose.distance + np.linspace(2, 9, 8)
-        curvature = self.road.at("curvature", ahead).mean()
+        ahead = pose.distance + np.linspace(2, 5, 4)
+        curvature = self.road.at("curvature", ahead)
+        curvature = (curvature / (1 - curvature * self.road.at("lane_width", ahead) / 2)).mean()
         curvature += -0.008 * pose.offset - 0.17 * np.sin(pose.heading)
         angle = np.degrees(np.arctan(WHEEL_BASE * curvature)) * STEERING_RATIO
         return float(np.clip(angle, -MAX_STEERING, MAX_STEERING))

@@ -497,7 +497,7 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
         offset: float,
         width: float,
         height: float,
-        spread: float = 0.12,
+        spread: float = 0.06,
         mirror: bool | None = None,
     ) -> None:
         tint = (rng.uniform(0.8, 1.15) * rng.normal(1, spread, 3)).astype(np.float32)
@@ -651,7 +651,7 @@ def paint_atlas(
         if thing.element == "trees":
             middle = texel(thing.distance + 0.62 * along, offset + 0.62 * across)
             axes = (
-                int((0.36 * np.hypot(along, across) + 0.3 * thing.width) / ATLAS_CELL * 16),
+                int((0.34 * np.hypot(along, across) + 0.15 * thing.width) / ATLAS_CELL * 16),
                 int(0.46 * thing.width / ATLAS_CELL * 16),
             )
             # cv2.ellipse's angle runs from the picture's x axis (offset) to its y axis (distance).

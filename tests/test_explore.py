@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from steerlib import explore, overlay
+from steerlib import explain, explore, overlay
+from steerlib.cam import ledger
 from steerlib.data import Drive, load_drive
 from steerlib.gradcam import grad_cam, hires_cam
-from steerlib.hypercolumns import hypercolumns
-from steerlib.model import pilotnet, predict
+from steerlib.hypercolumns import hypercolumns, visual_backprop
+from steerlib.model import pilotnet, pilotnet_gap, predict
 from steerlib.occlusion import occlude, occlusion_map
 from steerlib.roads import LABELS
 
@@ -97,14 +98,19 @@ CONTROLS = [
     ("occlusion", {}, "stride", 4),
     ("occlusion", {}, "fill", "mean"),
     ("occlusion", {}, "fill", "blur"),
-    ("occlusion", {}, "scale", "this frame"),
+    ("occlusion", {}, "style", "this frame"),
+    ("occlusion", {}, "style", "focus"),
+    ("occlusion", {"style": "focus"}, "style", "alone"),
+    ("occlusion", {"style": "focus"}, "percentile", 70),
+    ("occlusion", {"style": "focus"}, "blur", 3),
     ("occlusion", {}, "show", "one window"),
     ("occlusion", {"show": "one window"}, "column", 20),
     ("occlusion", {"show": "one window"}, "row", 9),
     ("occlusion", {"show": "one window"}, "size", 41),
     ("occlusion", {"show": "one window"}, "fill", "blur"),
     *[("hypercolumns", {}, f"conv{i}", False) for i in range(1, 6)],
-    ("grad_cam", {}, "method", "HiResCAM"),
+    ("hypercolumns", {}, "method", "visual-backprop"),
+    ("grad_cam", {}, "method", "hires-cam"),
     *[("grad_cam", {}, "layer", layer) for layer in ("conv1", "conv2", "conv4", "conv5")],
     ("grad_cam", {"target": "right"}, "target", "left"),
     ("grad_cam", {"target": "right", "signed": True}, "target", "center"),
@@ -136,7 +142,7 @@ def test_every_control_is_labeled(model, drive):
 
 def test_occlusion_shows_the_map_of_its_settings(model, drive, true_occlusion):
     explorer = explore.occlusion(model, drive.subset([1]))
-    explorer.scale.value = "this frame"
+    explorer.style.value = "this frame"
     explorer.fill.value = "blur"
     map = occlusion_map(model, drive.images([1])[0], (15, 50), 8, "blur")
     limit = overlay.common_limit([map])
@@ -175,8 +181,11 @@ def test_a_window_at_the_border(column, row, size, model, drive):
 def test_occlusion_shows_the_controls_of_its_mode_only(model, drive):
     explorer = explore.occlusion(model, drive.subset([0]))
     shown = [name for name, control in explorer.controls.items() if control.layout.display != "none"]
-    assert shown == ["show", "size", "fill", "pair", "stride", "scale"]
+    assert shown == ["show", "size", "fill", "pair", "stride", "style"]
     assert not explorer.size.continuous_update and not explorer.frame.continuous_update
+    explorer.style.value = "focus"
+    focused = [name for name, control in explorer.controls.items() if control.layout.display != "none"]
+    assert focused == [*shown, "percentile", "blur"]
     explorer.show.value = "one window"
     shown = [name for name, control in explorer.controls.items() if control.layout.display != "none"]
     assert shown == ["show", "size", "fill", "column", "row"]
@@ -196,7 +205,7 @@ def test_the_last_layer_cannot_be_switched_off(model, drive):
     explorer = explore.hypercolumns(model, drive)
     for layer in ("conv1", "conv2", "conv3"):
         getattr(explorer, layer).value = False
-    assert not any(box.disabled for box in explorer.controls.values())
+    assert not any(getattr(explorer, f"conv{i}").disabled for i in range(1, 6))
     explorer.conv5.value = False
     assert explorer.conv4.disabled
     assert not any(getattr(explorer, layer).disabled for layer in ("conv1", "conv2", "conv3", "conv5"))
@@ -207,7 +216,7 @@ def test_the_last_layer_cannot_be_switched_off(model, drive):
     assert explorer.error.value == "" and explorer.conv1.disabled
 
 
-@pytest.mark.parametrize(("method", "function"), [("Grad-CAM", grad_cam), ("HiResCAM", hires_cam)])
+@pytest.mark.parametrize(("method", "function"), [("grad-cam", grad_cam), ("hires-cam", hires_cam)])
 def test_grad_cam_shows_the_map_of_its_settings(method, function, model, drive):
     explorer = explore.grad_cam(model, drive)
     explorer.method.value, explorer.layer.value, explorer.target.value = method, "conv4", "left"
@@ -219,7 +228,7 @@ def test_grad_cam_shows_the_map_of_its_settings(method, function, model, drive):
 
 def test_red_is_right_whether_the_target_is_left_or_right(model, drive):
     explorer = explore.grad_cam(model, drive)
-    explorer.method.value, explorer.signed.value, explorer.scale.value = "HiResCAM", True, "this frame"
+    explorer.method.value, explorer.signed.value, explorer.scale.value = "hires-cam", True, "this frame"
     explorer.target.value = "right"
     right = explorer.picture.value
     map = hires_cam(model, drive.images([0])[0], target="right", signed=True)
@@ -234,9 +243,52 @@ def test_red_is_right_whether_the_target_is_left_or_right(model, drive):
 
 
 def test_a_map_of_zeros_is_said_to_be_one(model, drive, monkeypatch):
-    monkeypatch.setattr(explore, "grad_cam_map", lambda *_: np.zeros((66, 200), np.float32))
+    monkeypatch.setattr(explain, "grad_cam", lambda *_: np.zeros((66, 200), np.float32))
     explorer = explore.grad_cam(model, drive)
     assert "The map is zero" in explorer.readout.value and explorer.error.value == ""
+
+
+def test_focus_draws_the_map_at_hand_without_asking_again(model, drive, monkeypatch):
+    asked = []
+
+    def ask(_model, _image, *settings):
+        asked.append(settings)
+        return np.tile(np.linspace(-1, 0.5, 200, dtype=np.float32), (66, 1))
+
+    monkeypatch.setattr(explore, "occlusion_map", ask)
+    explorer = explore.occlusion(model, drive)
+    explorer.style.value = "focus"
+    asked.clear()
+    explorer.percentile.value, explorer.blur.value, explorer.style.value = 80, 20, "alone"
+    assert not asked
+    picture, view = seen(explorer)[:297].astype(int), overlay.enlarge(drive.view(0), 900).astype(int)
+    assert np.abs(picture[:, :150] - view[:, :150]).mean() < 5  # the fifth with the largest effects
+    assert picture[:, 210:].max() < 20
+    assert "20 %" in explorer.readout.value
+
+
+def test_visual_backprop_takes_all_layers(model, drive):
+    explorer = explore.hypercolumns(model, drive)
+    explorer.method.value = "visual-backprop"
+    assert all(getattr(explorer, f"conv{i}").disabled for i in range(1, 6))
+    map = visual_backprop(model, drive.images([0])[0])
+    assert close(explorer, overlay.overlay(overlay.enlarge(drive.view(0), 900), map, 1.0, False))
+    explorer.method.value = "hypercolumns"
+    assert not any(getattr(explorer, f"conv{i}").disabled for i in range(1, 6))
+
+
+def test_cam_tells_the_account(drive):
+    model = pilotnet_gap(seed=2)
+    explorer = explore.cam(model, drive)
+    map, account = explain.explain(model, drive.images([0])[0], "cam").map, ledger(model, drive.images([0])[0])
+    explorer.scale.value = "this frame"
+    limit = overlay.common_limit([map])
+    view = overlay.enlarge(drive.view(0), 900)
+    assert close(explorer, overlay.mark_peaks(overlay.overlay(view, map, limit, True), map, limit))
+    for part in account[:3]:
+        assert f"{part:+.1f}°" in explorer.readout.value
+    with pytest.raises(ValueError, match="CAM needs"):
+        explore.cam(pilotnet(seed=2), drive)
 
 
 def test_all_frames_share_a_scale(model, drive, monkeypatch):
@@ -245,7 +297,7 @@ def test_all_frames_share_a_scale(model, drive, monkeypatch):
     def fake(_model, image, *_settings):
         return np.full((66, 200), strength[round(float(image.sum()))], np.float32)
 
-    monkeypatch.setattr(explore, "grad_cam_map", fake)
+    monkeypatch.setattr(explain, "grad_cam", fake)
     explorer = explore.grad_cam(model, drive)
     view = overlay.enlarge(drive.view(2), 900)
     explorer.frame.value = 2
@@ -348,7 +400,7 @@ def test_a_frame_that_cannot_be_read_gives_a_message_and_an_exception(name, mode
 
 @pytest.mark.parametrize(
     ("name", "function"),
-    [("occlusion", "occlusion_map"), ("hypercolumns", "hypercolumns_map"), ("grad_cam", "grad_cam_map")],
+    [("occlusion", "occlusion_map"), ("hypercolumns", "hypercolumns"), ("grad_cam", "grad_cam")],
 )
 def test_an_exception_in_a_method_surfaces(name, function, model, drive, monkeypatch):
     def fail(*_arguments):
@@ -356,11 +408,11 @@ def test_an_exception_in_a_method_surfaces(name, function, model, drive, monkeyp
 
     explorer = explorer_of(name, model, drive)
     if name == "grad_cam":
-        monkeypatch.setattr(explore, function, fail)
+        monkeypatch.setattr(explain, function, fail)
         with pytest.raises(ArithmeticError, match="no such luck"):
             explorer_of(name, model, drive)
     else:
-        monkeypatch.setattr(explore, function, fail)
+        monkeypatch.setattr(explore if name == "occlusion" else explain, function, fail)
         with pytest.raises(ArithmeticError, match="no such luck"):
             explorer.frame.value = 1
         assert "no such luck" in explorer.error.value

@@ -79,7 +79,7 @@ def test_the_maps_in_loops(model, layer):
         np.testing.assert_allclose(cut, np.where(expected > 0, expected, 0), atol=tolerance)
         pixels = function(model, image, layer, "right")
         assert pixels.shape == (66, 200) and pixels.dtype == np.float32 and pixels.min() >= 0
-        np.testing.assert_allclose(pixels, cells_to_pixels(cut, model, layer), atol=tolerance)
+        np.testing.assert_allclose(pixels, cells_to_pixels(cut, model, layer, fade=True), atol=tolerance)
 
 
 def test_a_linear_heads_cells_add_up_to_the_angle():
@@ -121,7 +121,7 @@ def test_targets_differ_in_sign_only(function, side):
     np.testing.assert_array_equal(function(model, image, "conv", "auto", signed=True), side * right)
     np.testing.assert_allclose(
         function(model, image, "conv", "right") - function(model, image, "conv", "left"),
-        cells_to_pixels(function(model, image, "conv", "right", signed=True, enlarged=False), model, "conv"),
+        cells_to_pixels(function(model, image, "conv", "right", signed=True, enlarged=False), model, "conv", fade=True),
         atol=1e-4,
     )
 

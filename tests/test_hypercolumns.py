@@ -14,6 +14,7 @@ from steerlib.hypercolumns import (
     cells_to_pixels,
     convolutions,
     hypercolumns,
+    visual_backprop,
 )
 from steerlib.model import pilotnet
 
@@ -197,3 +198,111 @@ def test_it_is_traced_once_and_freed():
 def test_what_is_wrong_is_named(model, arguments, message):
     with pytest.raises(ValueError, match=message):
         hypercolumns(model, **{"image": picture(), **arguments})
+
+
+def test_faded_evidence_ends_where_the_layer_sees_nothing(model):
+    """conv3's cells are centered on the rows 14 to 46, 8 apart, and see 29 rows: the last ones 32 to 60."""
+    faded = cells_to_pixels(np.ones((5, 22), np.float32), model, "conv3", fade=True)
+    kept = cells_to_pixels(np.ones((5, 22), np.float32), model, "conv3")
+    assert (kept == 1).all()
+    np.testing.assert_allclose(faded[10:51, 10:187], 1)
+    assert (faded[61:] == 0).all() and (faded[:, 197:] == 0).all()
+    assert (np.diff(faded[50:61, 100]) < 0).all()
+    one_row = cells_to_pixels(np.ones((1, 18), np.float32), model, "conv5", fade=True)
+    np.testing.assert_array_equal(one_row[0], one_row[65])  # a single row sees all of the height
+
+
+# VisualBackProp
+
+
+def chain(*windows, padding="valid", size=(13, 15)):
+    """A small network: ("conv" or "pool", kernel, stride) one above the other, then a dense unit."""
+    image = x = keras.Input((*size, 3))
+    for i, (kind, kernel, stride) in enumerate(windows):
+        start = keras.initializers.RandomNormal(0.1, 1, seed=i)
+        if kind == "conv":
+            x = keras.layers.Conv2D(
+                3, kernel, stride, padding=padding, activation="relu", kernel_initializer=start, name=f"conv{i + 1}"
+            )(x)
+        else:
+            x = keras.layers.MaxPooling2D(kernel, stride, padding=padding)(x)
+    return keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
+
+
+def sum_over_paths(means, windows, size, offsets):
+    """For each pixel, over all paths of cells from it to the last layer: the sum of the products of the means."""
+    total = np.zeros(size)
+
+    def follow(level, row, column, product):
+        """Go down from a cell of a layer to all cells or pixels in its window."""
+        product *= means[level][row, column]
+        _, kernel, stride = windows[level]
+        for i in range(kernel):
+            for j in range(kernel):
+                y, x = row * stride + i - offsets[level][0], column * stride + j - offsets[level][1]
+                height, width = means[level - 1].shape if level else size
+                if 0 <= y < height and 0 <= x < width:
+                    if level:
+                        follow(level - 1, y, x, product)
+                    else:
+                        total[y, x] += product
+
+    for row in range(means[-1].shape[0]):
+        for column in range(means[-1].shape[1]):
+            follow(len(means) - 1, row, column, 1.0)
+    return total
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        [("conv", 3, 2), ("conv", 3, 1)],
+        [("conv", 3, 1), ("conv", 3, 2), ("conv", 2, 2)],
+        [("conv", 4, 2)],
+        [("conv", 3, 1), ("pool", 2, 2), ("conv", 3, 1)],
+    ],
+)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_visual_backprop_is_the_sum_over_all_paths(windows, padding):
+    network = chain(*windows, padding=padding)
+    image = np.random.default_rng(5).random((13, 15, 3), dtype=np.float32)
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.MaxPooling2D)]
+    inside = keras.Model(network.input, [layer.output for layer in layers])(image[np.newaxis])
+    inside = inside if isinstance(inside, list) else [inside]
+    means = [np.array(output)[0].mean(axis=-1) for output in inside]
+    offsets = []
+    sizes = [(13, 15), *(mean.shape for mean in means)]
+    for (_, kernel, stride), below, above in zip(windows, sizes, sizes[1:]):
+        padded = [max((n - 1) * stride + kernel - m, 0) // 2 for m, n in zip(below, above)]
+        offsets.append(padded if padding == "same" else (0, 0))
+    expected = sum_over_paths(means, windows, (13, 15), offsets)
+    assert expected.max() > 0
+    np.testing.assert_allclose(visual_backprop(network, image), expected / expected.max(), atol=1e-5)
+
+
+def test_visual_backprop_of_pilotnet_pads_at_the_bottom_and_the_right(model):
+    """What conv1 to conv5 do not reach is zero: 1 row and 1 column of the image, and what follows from the others."""
+    found = visual_backprop(model, picture())
+    assert found.shape == (66, 200) and found.dtype == np.float32
+    assert found.max() == 1 and found.min() >= 0
+    # (1,1), (0,1), (1,0), (0,0), (0,0) left over below conv1 ... conv5 are 1 + 4 rows and 1 + 2 columns of pixels.
+    assert (found[61:] == 0).all() and (found[:, 197:] == 0).all()
+    assert found[60].any() and found[:, 196].any()
+
+
+def test_visual_backprop_of_nothing_and_of_everything(model):
+    silent = with_weights(model, 0.0)
+    assert (visual_backprop(silent, picture()) == 0).all()
+    assert np.isfinite(visual_backprop(with_weights(model, 5.0), np.ones((66, 200, 3), np.float32))).all()
+
+
+def test_visual_backprop_does_not_look_at_the_dense_layers(model):
+    other = keras.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    other.get_layer("dense1").set_weights([-w for w in other.get_layer("dense1").get_weights()])
+    np.testing.assert_array_equal(visual_backprop(other, picture()), visual_backprop(model, picture()))
+
+
+def test_visual_backprop_refuses_what_is_no_image(model):
+    with pytest.raises(ValueError, match="expected one image"):
+        visual_backprop(model, np.zeros((10, 10, 3), np.float32))

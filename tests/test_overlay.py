@@ -216,10 +216,45 @@ def test_the_common_limit_of_nothing_and_of_nearly_nothing():
 def test_focus_keeps_what_matters_and_darkens_the_rest():
     view, values = photograph(), np.zeros((66, 200))
     values[:, 100:] = -1
-    picture = o.focus(view, values).astype(float)
+    picture = o.focus(view, values, percentile=50).astype(float)
     assert (picture[:, 240:] == view[:, 240:]).all()
     assert picture[:, :210].mean() < 0.7 * view[:, :210].mean()
     assert picture[:, :210].std() < 0.3 * view[:, :210].std()
+    sharper = o.focus(view, values, percentile=50, blur=0).astype(float)
+    np.testing.assert_allclose(sharper[:, :210], 0.6 * view[:, :210], atol=1)
+    alone = o.focus(view, values, percentile=50, alone=True)
+    assert (alone[:, 240:] == view[:, 240:]).all() and alone[:, :210].max() == 0
+
+
+@pytest.mark.parametrize("percentile", [0, 50, 90, 99])
+def test_the_percentile_is_the_share_that_is_left_out(percentile):
+    values = np.random.default_rng(0).normal(size=(66, 200))
+    share = o.attended(values, percentile, smooth=0).mean()
+    assert share == pytest.approx(1 - percentile / 100, abs=1e-3)
+    values[:, :100] *= 0.01  # weak, whatever its sign
+    if percentile >= 50:
+        assert o.attended(values, percentile, smooth=0)[:, :100].sum() < 200
+
+
+def test_smoothing_prefers_areas_to_specks():
+    values = np.zeros((66, 200))
+    values[10, 20], values[40:50, 150:160] = 3, 1
+    assert o.attended(values, 99.5, smooth=0)[10, 20]
+    assert not o.attended(values, 99.5, smooth=2)[10, 20] and o.attended(values, 99.5, smooth=2)[45, 155]
+
+
+def test_nothing_of_zeros_is_attended_and_all_of_any_other_constant():
+    assert not o.attended(np.zeros((66, 200)), 0).any()
+    for value in (1e-6, 0.3, -7):
+        assert o.attended(np.full((66, 200), value), 95).all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"percentile": 101}, {"percentile": -1}, {"smooth": -1}, {"blur": -1}, {"blur": np.nan}]
+)
+def test_focus_refuses_numbers_out_of_range(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        o.focus(photograph(), np.ones((66, 200)), **wrong)
 
 
 def test_arrows_mark_the_peaks_of_both_sides():

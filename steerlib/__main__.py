@@ -1,0 +1,242 @@
+"""One command for one picture, or for a drive: ``python -m steerlib explain | predict | film`` (notebook 07)."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+# Only what is light: a mistake in the arguments is answered before TensorFlow is loaded.
+METHODS = ("occlusion", "hypercolumns", "visual-backprop", "grad-cam", "hires-cam", "cam")
+TARGETS = ("right", "left", "center", "auto")
+WIDTH, BAR = 900, 480  # pixels: of a picture, of its color bar
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, without repeating the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2."""
+        self.exit(2, f"{self.prog}: {message} (--help tells more)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        None: those of the command line.
+
+    Returns
+    -------
+    int
+        0, or 2 where something is wrong; it is said in one line on standard error.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (OSError, ValueError) as error:
+        _complain(error)
+        return 2
+    except KeyboardInterrupt:
+        print("steerlib: interrupted", file=sys.stderr)
+        return 130
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Write a picture of what moved the wheel on one frame."""
+    from steerlib.data import ROAD, WHOLE, crop_road, preprocess, read_frame
+
+    crop = WHOLE if options.whole else ROAD
+    frame = read_frame(options.frame)
+    image = preprocess(frame, crop)
+    output = Path(options.output or f"{Path(options.frame).stem}_{options.method}.png")
+    _check_output(output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
+    _load_tensorflow()
+    from steerlib import overlay
+    from steerlib.explain import draw
+    from steerlib.explain import explain as explain_image
+
+    model = _model(options.model, [options.method])
+    found = explain_image(
+        model,
+        image,
+        options.method,
+        options.target,
+        options.layer,
+        tuple(options.size or (15, 50)),
+        options.stride,
+        options.fill if options.fill in ("mean", "blur") else 0.0,
+        signed=options.signed,
+    )
+    view = overlay.enlarge(crop_road(frame, crop), WIDTH)
+    if options.focus:
+        picture, bar = overlay.focus(view, found.map), None
+    else:
+        limit = overlay.common_limit([found.map])
+        picture, bar = draw(view, found, limit), overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
+    ruler = max(45.0, 15 * -(-abs(found.angle) // 15))
+    _write_picture(overlay.with_angles(picture, bar, found.angle, None, ruler), output)
+    print(f"{options.frame}: {_in_words(found.angle)}")
+    print(f"{output}: {'Sharp: the tenth of the picture that counts most.' if options.focus else found.words}")
+    return 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Print the angle for each frame; one that cannot be read is reported, and the others are still answered."""
+    from steerlib.data import ROAD, WHOLE, preprocess, read_frame
+
+    images, failed = {}, False
+    for name in options.frames:
+        try:
+            images[name] = preprocess(read_frame(name), WHOLE if options.whole else ROAD)
+        except (OSError, ValueError) as error:
+            _complain(error)
+            failed = True
+    if images:
+        _load_tensorflow()
+        from steerlib.model import predict as predict_images
+
+        model = _model(options.model, [])
+        for name, image in images.items():
+            print(f"{name}: {_in_words(float(predict_images(model, image[None])[0]))}")
+    return 2 if failed else 0
+
+
+def film(options: argparse.Namespace) -> int:
+    """Film a drive with the maps of one or more methods."""
+    from steerlib.data import load_drive
+
+    drive = load_drive(options.drive)
+    if options.frames:
+        drive = drive.subset(range(len(drive))[options.frames])
+    methods = options.method or ["grad-cam"]
+    output = Path(options.output)
+    _check_output(output, (".mp4", ".webm"))
+    _load_tensorflow()
+    from steerlib.video import render_video
+
+    settings = {"layer": options.layer, "sizes": tuple(options.size or (15,)), "stride": options.stride}
+    model = _model(options.model, methods, drive)
+    path = render_video(drive, model, methods, output, options.fps, **settings)
+    print(f"{path}: {len(drive)} frames of {drive.name}, network {model.name}")
+    return 0
+
+
+def _parser() -> Parser:
+    """Describe the command line."""
+    parser = Parser(prog="steerlib", description="Ask a network for the angle of the steering wheel, and why.")
+    commands = parser.add_subparsers(required=True, metavar="command", parser_class=Parser)
+
+    def command(run, *positional: tuple[str, dict]) -> Parser:  # noqa: ANN001
+        added = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        added.set_defaults(run=run)
+        for name, settings in positional:
+            added.add_argument(name, **settings)
+        added.add_argument("--model", help="name of a saved network or a .keras file (default: the one that suits)")
+        return added
+
+    one = command(explain, ("frame", {"help": "a picture file"}))
+    one.add_argument("--method", choices=METHODS, default="occlusion")
+    one.add_argument("--target", choices=TARGETS, default="auto", help="of grad-cam and hires-cam")
+    one.add_argument("--signed", action="store_true", help="grad-cam, hires-cam: also what speaks against the target")
+    one.add_argument("--fill", choices=("black", "mean", "blur"), default="blur", help="of hidden windows")
+    one.add_argument("--focus", action="store_true", help="sharp where it counts, blurred elsewhere, instead of colors")
+    one.add_argument("-o", "--output", help="the picture to write (default: FRAME_METHOD.png in this folder)")
+    several = command(predict, ("frames", {"nargs": "+", "metavar": "frame", "help": "picture files"}))
+    whole = command(film, ("drive", {"help": "folder, label file or zip archive"}))
+    whole.add_argument("--method", choices=METHODS, action="append", help="repeat it for several side by side")
+    whole.add_argument("-o", "--output", required=True, help="the film to write: .mp4 or .webm")
+    whole.add_argument("--frames", type=_range, metavar="FIRST:LAST", help="only these, LAST excluded")
+    whole.add_argument("--fps", type=_rate, help="frames a second (default: as recorded)")
+    for added, stride in ((one, 2), (whole, 8)):
+        added.add_argument("--layer", default="conv3", help="of grad-cam and hires-cam (default: conv3)")
+        added.add_argument("--size", type=int, action="append", help="side of hidden windows in pixels; repeatable")
+        added.add_argument("--stride", type=int, default=stride, help=f"between hidden windows (default: {stride})")
+    for added in (one, several):
+        added.add_argument("--whole", action="store_true", help="the network sees the whole frame, not its lower part")
+    return parser
+
+
+def _range(text: str) -> slice:
+    """Read FIRST:LAST; either may be missing."""
+    parts = text.split(":")
+    if len(parts) != 2 or not any(parts) or not all(part.isdigit() or not part for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected FIRST:LAST, such as 100:200")
+    return slice(*(int(part) if part else None for part in parts))
+
+
+def _rate(text: str) -> float:
+    """Read frames a second."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 120:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most 120")
+    return rate
+
+
+def _load_tensorflow() -> None:
+    """Load TensorFlow; what it writes about missing accelerators before its log can be set up is left out."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        import tensorflow as tf
+
+        tf.constant(0)  # starts it
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _model(name: str | None, methods: Sequence[str], drive: object = None) -> object:
+    """Load the named network; else that of the drive, or the one that the method needs."""
+    from steerlib.model import load_model
+
+    if name:
+        return load_model(name)
+    return load_model("pilotnet_gap") if set(methods) == {"cam"} else load_model(drive=drive)
+
+
+def _check_output(path: Path, endings: Sequence[str]) -> None:
+    """Refuse, before any work is done, a place where nothing can be written."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: expected a file to write")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent} is no folder: expected one that exists")
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"{path}: expected a name that ends in {', '.join(endings)}")
+
+
+def _write_picture(picture: object, path: Path) -> None:
+    """Write an RGB picture; an older file is replaced once the new one is complete."""
+    import cv2
+
+    encoded = cv2.imencode(path.suffix, picture[..., ::-1])[1]
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        unfinished = Path(folder) / path.name
+        unfinished.write_bytes(encoded.tobytes())
+        os.replace(unfinished, path)
+
+
+def _in_words(angle: float) -> str:
+    """Give an angle with its side."""
+    return f"{angle:+.1f}° " + ("right" if angle >= 0.05 else "left" if angle <= -0.05 else "straight")
+
+
+def _complain(error: Exception) -> None:
+    """Say in one line on standard error what is wrong."""
+    named = isinstance(error, OSError) and error.filename and error.strerror
+    message = f"{error.filename}: {error.strerror}" if named else str(error)
+    print("steerlib:", " ".join(message.split()), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

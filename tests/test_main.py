@@ -1,0 +1,176 @@
+"""The command line: what it prints and writes, and one line for each thing that can be wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from steerlib import __main__ as command
+from steerlib import overlay
+from steerlib.data import load_drive, read_frame
+from steerlib.explain import METHODS, draw, explain
+from steerlib.model import load_model, predict
+
+FRAME = Path(__file__).resolve().parents[1] / "data" / "sample_drive" / "120.jpg"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capfd, *arguments):
+    """Status, standard output and standard error of a command."""
+    try:
+        status = command.main([str(argument) for argument in arguments])
+    except SystemExit as leaving:
+        status = leaving.code
+    return status, *capfd.readouterr()
+
+
+def test_the_choices_are_those_of_the_package():
+    from steerlib.gradcam import TARGETS
+
+    assert command.METHODS == tuple(METHODS) and set(command.TARGETS) == set(TARGETS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("focus", [(), ("--focus",)], ids=["colors", "focus"])
+def test_explain_writes_a_picture_and_tells_the_angle(method, focus, here, capfd):
+    arguments = ("--stride", 8) if method == "occlusion" else ()
+    status, out, err = run(capfd, "explain", FRAME, "--method", method, *arguments, *focus)
+    assert (status, err) == (0, "")
+    drive = load_drive(FRAME.parent)
+    image = drive.images([120])
+    model = load_model("pilotnet_gap" if method == "cam" else "pilotnet")
+    angle = predict(model, image)[0]
+    assert f"{angle:+.1f}°" in out and f"120_{method}.png" in out
+    picture = read_frame(here / f"120_{method}.png")
+    assert picture.shape == (357, 900, 3)
+    found, view = explain(model, image[0], method, stride=8 if arguments else 2), overlay.enlarge(drive.view(120), 900)
+    expected = overlay.focus(view, found.map) if focus else draw(view, found)
+    np.testing.assert_array_equal(picture[:297], expected)
+    assert (picture[300:] < 100).all(axis=2).any()  # the ruler with the angle
+    assert [path.name for path in here.iterdir()] == [f"120_{method}.png"]  # nothing else is left behind
+
+
+def test_options_reach_the_method(here, capfd):
+    drive, model = load_drive(FRAME.parent), load_model()
+    for k, (options, settings) in enumerate(
+        [
+            (["--method", "grad-cam", "--target", "left", "--layer", "conv4"], {"target": "left", "layer": "conv4"}),
+            (["--method", "hires-cam", "--signed"], {"signed": True}),
+            (["--size", "15", "--size", "31", "--stride", "9"], {"sizes": (15, 31), "stride": 9}),
+            (["--size", "21", "--stride", "9", "--fill", "black"], {"sizes": (21,), "stride": 9, "fill": 0.0}),
+        ]
+    ):
+        method = options[1] if options[0] == "--method" else "occlusion"
+        found = explain(model, drive.images([120])[0], method, **settings)
+        status, out, _ = run(capfd, "explain", FRAME, *options, "-o", f"{k}.png")
+        assert status == 0 and found.words in out
+        picture = read_frame(f"{k}.png")[:297].astype(float)
+        # Where the map is strong the picture is colored, elsewhere it is gray.
+        colored = cv2.resize(np.ptp(picture, axis=2), (200, 66), interpolation=cv2.INTER_AREA)
+        assert np.corrcoef(colored.ravel(), np.abs(found.map).ravel())[0, 1] > 0.6
+
+
+def test_gray_and_transparent_pictures_are_converted(here, capfd):
+    pixels = cv2.imread(str(FRAME))
+    cv2.imwrite("gray.png", cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY))
+    cv2.imwrite("alpha.png", cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA))
+    cv2.imwrite("deep.png", pixels.astype(np.uint16) * 257)
+    status, out, err = run(capfd, "predict", FRAME, "gray.png", "alpha.png", "deep.png")
+    assert (status, err) == (0, "")
+    angles = dict(line.split(": ") for line in out.splitlines())
+    assert angles["alpha.png"] == angles["deep.png"]
+    assert len(angles) == 4
+    status, _, err = run(capfd, "explain", "gray.png", "--method", "grad-cam")
+    assert (status, err) == (0, "") and (here / "gray_grad-cam.png").exists()
+
+
+def test_predict_goes_on_after_a_bad_frame(here, capfd):
+    (here / "cut.jpg").write_bytes(FRAME.read_bytes()[:5000])
+    status, out, err = run(capfd, "predict", "none.jpg", FRAME, "cut.jpg", FRAME.with_name("121.jpg"))
+    assert status == 2
+    assert [line.split(": ")[0] for line in out.splitlines()] == [str(FRAME), str(FRAME.with_name("121.jpg"))]
+    first, second = err.splitlines()
+    assert "none.jpg" in first and "cut.jpg" in second
+
+
+def test_an_older_picture_is_replaced_only_by_a_complete_one(here, capfd, monkeypatch):
+    (here / "out.png").write_bytes(b"older")
+
+    def fail(*_arguments):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command.os, "replace", fail)
+        status, _, err = run(capfd, "explain", FRAME, "--method", "grad-cam", "-o", "out.png")
+    assert status == 2 and "no space left" in err
+    assert (here / "out.png").read_bytes() == b"older"
+    assert run(capfd, "explain", FRAME, "--method", "grad-cam", "-o", "out.png")[0] == 0
+    assert read_frame("out.png").shape == (357, 900, 3)
+    assert [path.name for path in here.iterdir()] == ["out.png"]
+
+
+WRONG = {
+    "no command": ([], "command"),
+    "unknown command": (["explian"], "explian"),
+    "no frame": (["explain"], "frame"),
+    "missing file": (["explain", "nowhere.jpg"], "nowhere.jpg"),
+    "no picture": (["explain", "text.jpg"], "text.jpg is not a complete picture"),
+    "empty file": (["explain", "empty.jpg"], "empty.jpg is not a complete picture"),
+    "truncated": (["explain", "cut.jpg"], "cut.jpg is not a complete picture"),
+    "folder as frame": (["explain", "folder"], "folder"),
+    "folder as output": (["explain", FRAME, "-o", "folder"], "folder is a folder"),
+    "output nowhere": (["explain", FRAME, "-o", "nowhere/x.png"], "nowhere"),
+    "output of another kind": (["explain", FRAME, "-o", "x.txt"], ".png"),
+    "unknown method": (["explain", FRAME, "--method", "gradcam"], "gradcam"),
+    "unknown layer": (["explain", FRAME, "--method", "grad-cam", "--layer", "conv9"], "conv1, conv2"),
+    "unknown target": (["explain", FRAME, "--target", "up"], "up"),
+    "size of 0": (["explain", FRAME, "--size", "0"], "sizes=(0,)"),
+    "size in words": (["explain", FRAME, "--size", "big"], "big"),
+    "stride of 0": (["explain", FRAME, "--stride", "0"], "stride=0"),
+    "unknown network": (["explain", FRAME, "--model", "alexnet"], "alexnet"),
+    "network without an average": (["explain", FRAME, "--method", "cam", "--model", "pilotnet"], "GlobalAverage"),
+    "network that is none": (["predict", FRAME, "--model", "text.keras"], "text.keras"),
+    "missing frame to predict": (["predict", "nowhere.jpg"], "nowhere.jpg"),
+    "missing drive": (["film", "nowhere", "-o", "x.mp4"], "nowhere"),
+    "film without an output": (["film", FRAME.parent], "-o"),
+    "film of another kind": (["film", FRAME.parent, "-o", "x.avi"], ".mp4"),
+    "film into a folder": (["film", FRAME.parent, "-o", "folder"], "folder is a folder"),
+    "frames in words": (["film", FRAME.parent, "-o", "x.mp4", "--frames", "some"], "FIRST:LAST"),
+    "no frames left": (["film", FRAME.parent, "-o", "x.mp4", "--frames", "500:600"], "0 frames"),
+    "rate of 0": (["film", FRAME.parent, "-o", "x.mp4", "--fps", "0"], "0"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_is_said_in_one_line(wrong, here, capfd):
+    (here / "text.jpg").write_text("not a picture")
+    (here / "text.keras").write_text("not a network")
+    (here / "empty.jpg").touch()
+    (here / "cut.jpg").write_bytes(FRAME.read_bytes()[:5000])
+    (here / "folder").mkdir()
+    before = sorted(path.name for path in here.rglob("*"))
+    arguments, expected = WRONG[wrong]
+    status, out, err = run(capfd, *arguments)
+    assert status == 2 and out == ""
+    assert len(err.splitlines()) == 1 and expected in err and "Traceback" not in err
+    assert sorted(path.name for path in here.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [((FRAME,), 0), ((FRAME, "--model", "alexnet"), 2), (("nowhere.jpg",), 2)]
+)
+def test_a_process_of_its_own_says_no_more(arguments, status, here):
+    """TensorFlow's remarks about missing accelerators are no part of the answer."""
+    command = [sys.executable, "-m", "steerlib", "predict", *map(str, arguments)]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == status
+    assert len((finished.stdout + finished.stderr).splitlines()) == 1
+    assert bool(finished.stdout) == (status == 0)

@@ -1,0 +1,198 @@
+"""Films: decoded again, one scale, bad frames, interruptions, memory."""
+
+import tracemalloc
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from steerlib import overlay, video
+from steerlib.data import Drive, load_drive, preprocess
+from steerlib.explain import explain, sample_frames
+from steerlib.model import load_model
+
+SIZE = (684, 1296)  # of a film with one method, 640 pixels wide
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def drive():
+    return load_drive()
+
+
+def decode(path):
+    """What ffmpeg tells about a film, and its frames as (n, H, W, 3) uint8."""
+    reader = imageio_ffmpeg.read_frames(path)
+    about = next(reader)
+    width, height = about["size"]
+    return about, np.stack([np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader])
+
+
+@pytest.mark.parametrize(("ending", "codec"), [(".mp4", "h264"), (".webm", "vp9")])
+def test_a_film_decodes_to_what_was_drawn(ending, codec, model, drive, tmp_path):
+    part = drive.subset(range(100, 112))
+    path = video.render_video(part, model, "hires-cam", tmp_path / f"film{ending}", progress=False)
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    about, frames = decode(path)
+    assert about["codec"] == codec and about["size"] == SIZE[::-1]
+    assert "yuv420p" in about["pix_fmt"]
+    assert len(frames) == 12
+    assert about["fps"] == pytest.approx(10, abs=0.1)  # as recorded
+    assert about["duration"] == pytest.approx(1.2, abs=0.15)
+    for found, drawn in zip(frames, video.film_frames(part, model, ["hires-cam"])):
+        assert drawn.shape == (*SIZE, 3) and drawn.dtype == np.uint8
+        assert np.abs(found.astype(int) - drawn).mean() < 6
+
+
+def test_an_index_at_the_start_lets_a_browser_begin_at_once(model, drive, tmp_path):
+    data = video.render_video(
+        drive.subset(range(3)), model, "hypercolumns", tmp_path / "film.mp4", progress=False
+    ).read_bytes()
+    assert 0 < data.find(b"moov") < data.find(b"mdat")
+
+
+def test_several_methods_stand_side_by_side(model, drive):
+    part = drive.subset(range(4))
+    both = next(video.film_frames(part, model, ["hypercolumns", "hires-cam"], width=480))
+    one = next(video.film_frames(part, model, ["hires-cam"], width=480))
+    assert both.shape[1] == one.shape[1] == 2 * (480 + 8)
+    np.testing.assert_array_equal(both[:300, 488:], one[:300, 488:])
+    assert (both[:300, :488] != one[:300, :488]).any()
+    three = next(video.film_frames(part, model, ["hypercolumns", "hires-cam", "grad-cam"], width=480))
+    assert three.shape[1] == 3 * (480 + 8)
+
+
+def test_the_whole_drive_has_one_scale(model, drive):
+    """The same picture in two films is drawn alike only if the films have the same scale; in one film, always."""
+    quiet, loud = 20, int(np.abs(drive.angles).argmax())
+    part = drive.subset([quiet, loud])
+    limit = overlay.common_limit(
+        [explain(model, image, "hires-cam", "right", signed=True).map for image in part.images()]
+    )
+    height = round(640 * 256 / 455)
+    top = round(part.crop[0] * height)
+    for i, picture in enumerate(video.film_frames(part, model, ["hires-cam"])):
+        found = explain(model, part.images([i])[0], "hires-cam", "right", signed=True)
+        frame = cv2.resize(part.frame(i), (640, height), interpolation=cv2.INTER_AREA)
+        expected = overlay.mark_peaks(overlay.overlay(frame[top:], found.map, limit, True), found.map, limit)
+        shown = picture[24 + top : 24 + height, 652 : 652 + 640]
+        np.testing.assert_array_equal(shown, expected)
+
+
+def test_a_frame_that_cannot_be_read_does_not_end_the_film(model, drive, tmp_path):
+    for i in range(5):
+        (tmp_path / f"{i}.jpg").write_bytes(b"" if i in (0, 2) else cv2.imencode(".jpg", drive.frame(i))[1].tobytes())
+    (tmp_path / "data.txt").write_text("".join(f"{i}.jpg {i}.0\n" for i in range(5)))
+    broken = load_drive(tmp_path)
+    path = video.render_video(broken, model, ["hires-cam", "hypercolumns"], tmp_path / "film.mp4", progress=False)
+    _, frames = decode(path)
+    assert len(frames) == 5
+    colors = [np.ptp(frame[60:300, 300:600].astype(int), axis=2).max() for frame in frames]
+    assert max(colors[0], colors[2]) < 10 < min(colors[1], colors[3], colors[4])
+
+
+def test_a_drive_of_which_nothing_can_be_read(model, tmp_path):
+    (tmp_path / "0.jpg").touch()
+    (tmp_path / "data.txt").write_text("0.jpg 1.0\n")
+    with pytest.raises(ValueError, match="none of its frames can be read"):
+        video.render_video(load_drive(tmp_path), model, "hires-cam", tmp_path / "film.mp4", progress=False)
+    assert not (tmp_path / "film.mp4").exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_film_leaves_the_older_one(error, model, drive, tmp_path, monkeypatch):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"older")
+
+    def interrupted(*arguments):
+        frames = film_frames(*arguments)
+        yield next(frames)
+        yield next(frames)
+        raise error
+
+    film_frames = video.film_frames
+    monkeypatch.setattr(video, "film_frames", interrupted)
+    with pytest.raises(error):
+        video.render_video(drive.subset(range(9)), model, "hypercolumns", path, progress=False)
+    assert path.read_bytes() == b"older"
+    assert [found.name for found in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_memory_does_not_grow_with_the_drive(model):
+    """Twice as many frames of a drive that is never in memory as a whole."""
+
+    def peak(n):
+        frames = np.zeros((1, 256, 455, 3), np.uint8)
+        long = Drive.from_arrays("long", np.broadcast_to(frames, (n, *frames.shape[1:])), np.zeros(n))
+        for _ in video.film_frames(long.subset(range(2)), model, ["hypercolumns"]):
+            pass
+        tracemalloc.start()
+        for _ in video.film_frames(long, model, ["hypercolumns"]):
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(80) < 1.15 * peak(40)
+
+
+def test_evidence_is_the_mean_of_each_side():
+    map = np.zeros((66, 200), np.float32)
+    map[0, 0], map[1, 1], map[2, 2] = -3, 1, 1
+    left, right = video.evidence(map)
+    assert left == pytest.approx(3 / 13200) and right == pytest.approx(2 / 13200)
+
+
+def test_the_wheel_turns_with_the_network_and_the_triangle_with_the_record():
+    def drawn(recorded, predicted):
+        area = np.full((240, 260, 3), 255, np.uint8)
+        video._draw_wheel(area, video.Moment(recorded, predicted, {}))
+        orange = np.argwhere((area[..., 0] > 200) & (area[..., 2] < 80))
+        gray = np.argwhere((area[:200] == 150).all(axis=2))
+        return orange.mean(axis=0) if len(orange) else None, gray.mean(axis=0)
+
+    mark, triangle = drawn(0, 0)
+    assert mark[1] == pytest.approx(130, abs=2) and triangle[1] == pytest.approx(130, abs=2)
+    assert triangle[0] < mark[0] < 60
+    mark, triangle = drawn(-90, 45)
+    assert mark[1] > 160 and triangle[1] < 50
+    assert drawn(10, None)[0] is None
+
+
+def test_time_stamps_give_the_rate():
+    frames = np.zeros((4, 256, 455, 3), np.uint8)
+    for timestamps, rate in (([0, 0.05, 0.1, 0.15], 20), ([0, 0, 0, 0], 10), (None, 10), ([0, 100, 200, 300], 1)):
+        made = Drive.from_arrays("made", frames, np.zeros(4), None, timestamps and np.array(timestamps))
+        assert video._recorded_fps(made) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"path": "film.avi"}, r"\.mp4 or \.webm"),
+        ({"path": "nowhere/film.mp4"}, "folder that exists"),
+        ({"method": "guess"}, "guess"),
+        ({"method": []}, "0 methods"),
+        ({"width": 101}, "even number"),
+        ({"layer": "conv9"}, "conv9"),
+    ],
+)
+def test_a_wrong_argument_is_named(change, message, model, drive, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = {"method": "grad-cam", "path": "film.mp4", "progress": False} | change
+    with pytest.raises((ValueError, OSError), match=message):
+        video.render_video(drive.subset(range(2)), model, **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_samples_are_spread_over_the_drive_and_can_be_read(drive):
+    frames = sample_frames(drive, 5)
+    for frame, i in zip(frames, (0, 74, 149, 224, 299)):
+        np.testing.assert_array_equal(frame, drive.frame(i))
+    assert len(sample_frames(drive.subset([3]), 5)) == 1
+    assert preprocess(frames[0], drive.crop).shape == (66, 200, 3)
