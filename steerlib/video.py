@@ -46,8 +46,9 @@ def render_video(
 
     Introduced in notebook 07. Below the pictures: a steering wheel with the network's angle (a triangle outside the
     rim is the recorded one), and the last seconds of angles and evidence. **Each method has one color scale for the
-    whole drive**, found on 24 frames of it, or a film would flicker. Frames are read, drawn and written one by one. A
-    frame that cannot be read is shown as a gray picture that says so.
+    whole drive**, found on 24 frames of it, or a film would flicker; hypercolumns and VisualBackProp do all the same,
+    since each of their maps comes scaled to its own maximum. Frames are read, drawn and written one by one. A frame
+    that cannot be read is shown as a gray picture that says so.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def film_frames(
             if len(methods) == 1:
                 panels.insert(0, np.vstack([frame, np.full((60, width, 3), overlay.PAPER, np.uint8)]))
         past.append(Moment(recorded, predicted, sums))
-        captions = [f"camera, frame {i + 1} of {len(drive)}"] * (len(methods) == 1) + [METHODS[n] for n in methods]
+        captions = [f"camera, frame {i} of 0 to {len(drive) - 1}"] * (len(methods) == 1) + [METHODS[n] for n in methods]
         picture = overlay.side_by_side(panels, captions)
         strip = _strip(picture.shape[1], past, ruler, most, fps)
         picture = np.vstack([picture, strip])
