@@ -4,6 +4,7 @@ What differs from run to run without a meaning, such as widget state, time stamp
 code cell gets a hash of the source that its output belongs to; `tests/test_notebooks.py` fails when they part.
 """
 
+import asyncio
 import hashlib
 import os
 import re
@@ -20,6 +21,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 ALERT = 'role="alert"'  # how the explorers mark the message in which they show an error
+NUDGE = 15  # seconds
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -41,12 +43,22 @@ class Client(NotebookClient):
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: Any, **kwargs: Any) -> NotebookNode:
         """Run one cell; an error in a widget fails it unless the cell is tagged ``raises-exception``."""
         self.running, self.shown = cell, []
-        cell = await super().async_execute_cell(cell, cell_index, *args, **kwargs)
+        nudging = asyncio.ensure_future(self._nudge())
+        try:
+            cell = await super().async_execute_cell(cell, cell_index, *args, **kwargs)
+        finally:
+            nudging.cancel()
         if self.shown and "raises-exception" not in cell.metadata.get("tags", []):
             error = self.shown[-1]
             cell.outputs.append(error)
             raise CellExecutionError.from_cell_and_msg(cell, error)
         return cell
+
+    async def _nudge(self) -> None:
+        """Send the kernel something now and then: it was seen waiting idle for a cell that had been sent long ago."""
+        while True:
+            await asyncio.sleep(NUDGE)
+            self.kc.kernel_info()
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Note errors as they arrive: what an Output widget shows may be cleared again before the cell ends."""

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -302,13 +303,14 @@ def check_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
     return check_images(model, image[np.newaxis])[0]
 
 
-def cached_function(model: keras.Model, key: Hashable, build: Callable[[keras.Model], Callable]) -> Callable:
+def cached_function(model: keras.Model, key: Hashable, build: Callable[[keras.Model], Any]) -> Any:  # noqa: ANN401
     """Give ``build(model)``, built once. It is kept on the model, so that it goes when the model goes."""
     functions = vars(model).setdefault("_steerlib", {})  # past Keras, which would take it for a part of the model
     if key not in functions:
         functions[key] = build(model)
-        # Traced here: TensorFlow takes traces at first calls, one for each model and layer, for needless ones.
-        functions[key].get_concrete_function()
+        if isinstance(functions[key], tf.types.experimental.PolymorphicFunction):
+            # Traced here: TensorFlow takes traces at first calls, one for each model and layer, for needless ones.
+            functions[key].get_concrete_function()
     return functions[key]
 
 

@@ -6,9 +6,8 @@ import cv2
 import keras
 import numpy as np
 
+from steerlib.incremental import Window, angles_without
 from steerlib.model import check_image, predict
-
-Window = tuple[slice, slice]  # of rows and columns
 
 BLUR = 10.0  # standard deviation of the "blur" fill in pixels of the image: markings vanish, sky and road stay
 
@@ -28,6 +27,9 @@ def occlusion_map(
     angle for the whole image minus the angle with the window hidden. The value of a pixel is the mean effect of
     the windows that hide it, then the mean over the sizes. With a stride above 1 only a grid of windows is asked
     and the effects of those between them are interpolated bilinearly, so that no grid shows.
+
+    Only what a window changes is computed (`steerlib.incremental`): the same numbers, several times faster. A network
+    that does not begin with convolutions is asked with whole hidden images, and a UserWarning says why.
 
     Parameters
     ----------
@@ -68,7 +70,10 @@ def occlusion_map(
     maps = []
     for size in sizes:
         windows = [_window((row, column), size, image.shape) for row in rows for column in columns]
-        effects = angle - _angles_without(model, image, filler, windows, batch_size)
+        angles = angles_without(model, image, filler, windows, batch_size)
+        if angles is None:
+            angles = _angles_without(model, image, filler, windows, batch_size)
+        effects = angle - angles
         effects = effects.reshape(rows.size, columns.size)
         maps.append(_shares(height, rows, size) @ effects @ _shares(width, columns, size).T)
     return np.mean(maps, axis=0).astype(np.float32)

@@ -159,6 +159,7 @@ def test_the_batches_do_not_matter_and_are_never_exceeded(monkeypatch):
         return predict(model, images, *args)
 
     monkeypatch.setattr(steerlib.occlusion, "predict", counted)
+    monkeypatch.setattr(steerlib.occlusion, "angles_without", lambda *_: None)  # whole hidden images
     for size in (1, 7, 100, 1000):
         asked.clear()
         found = occlusion_map(model, image, sizes=(4,), stride=1, batch_size=size)

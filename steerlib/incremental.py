@@ -1,0 +1,347 @@
+"""The angle with each of many windows hidden, by computing only what a window changes (end of notebook 03).
+
+Hiding a window leaves most of every activation as it was. Nakandala, Kumar and Papakonstantinou (SIGMOD 2019,
+"Incremental and Approximate Inference for Faster Occlusion-based Deep CNN Explanations") compute the untouched
+activations once and then, for each window, only the rectangle that it changes in each layer. The result is exact.
+
+How it is done: a model is cut into its steps (convolutions, poolings) and the rest. `changed` tells which part of a
+step's output a window changes. These *patches* have one size for all windows, so they are a batch. Each step gathers
+its input from the untouched map and the patches below, by an index table, and is then an ordinary convolution without
+padding. The tables depend on the windows only and are kept for the next frame.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from steerlib.model import cached_function
+
+Window = tuple[slice, slice]  # of rows and columns
+
+PLANS = 8  # sets of windows whose tables are kept with a model: 20 MB for the 3,300 windows of 15 pixels, stride 2
+# What acts on each value alone, so that it may act on a patch alone.
+ELEMENTWISE = (
+    "linear",
+    "relu",
+    "relu6",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "softsign",
+    "leaky_relu",
+)
+
+
+class Step(NamedTuple):
+    """A convolution or pooling with the activations that follow it, and its geometry: rows first, then columns."""
+
+    run: Callable[[tf.Tensor], tf.Tensor]  # from inputs that are padded already
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    before: tuple[int, int]  # padding at the top and the left
+    output: tuple[int, int]  # cells
+    padding: float  # what the padding counts as
+
+
+class Cut(NamedTuple):
+    """A model in two: steps that can be computed in patches, and what makes an angle of the last step's output."""
+
+    steps: list[Step]
+    maps: keras.Model  # from the image to the output of each step, by its number
+    dense: keras.layers.Dense | None  # the first dense layer, if it sees the flattened map: computed by difference
+    rest: Callable[[tf.Tensor], tf.Tensor]  # to radians, from that layer's output, else from the last step's
+
+
+class Chunk(NamedTuple):
+    """Windows whose last patch lies at one place, and where each step's input is gathered from."""
+
+    windows: np.ndarray  # (n,) their positions in the list
+    tables: list[tf.Tensor]  # for each step (n, h, w) int32
+    place: np.ndarray  # (2,) row and column of the last patch
+    whole: tf.Tensor  # (n, H, W) int32: the last step's whole output
+
+
+def angles_without(
+    model: keras.Model, image: np.ndarray, filler: np.ndarray, windows: Sequence[Window], batch_size: int
+) -> np.ndarray | None:
+    """Ask for the angle with each of the windows hidden.
+
+    Introduced in notebook 03.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A chain of Conv2D, MaxPooling2D, AveragePooling2D and activations, then anything, for instance Flatten and
+        Dense layers, or GlobalAveragePooling2D.
+    image, filler : (h, w, 3) float32
+        What is seen, and what shows through a hidden window.
+    windows : sequence of (slice, slice)
+        Rows and columns, within the image.
+    batch_size : int
+        At most so many patches are in memory at once.
+
+    Returns
+    -------
+    (n,) float32, or None
+        Degrees, positive = right; equal to those of whole hidden images up to rounding. None, and a warning that says
+        why, where the model does not begin with steps that can be computed in patches.
+    """
+    cut = cached_function(model, "cut", _cut)
+    if isinstance(cut, str):
+        warnings.warn(f"network {model.name!r}: computed without shortcuts, since {cut}", stacklevel=3)
+        return None
+    bounds = np.array([[(side.start, side.stop) for side in window] for window in windows])
+    chunks = _planned(model, cut, bounds, image.shape[:2], batch_size)
+    run = cached_function(model, "patches", lambda _: _patches(cut))
+    outputs = cut.maps(tf.constant(image[np.newaxis]), training=False)
+    maps = [image[np.newaxis], *(outputs[str(k)].numpy() for k in range(len(cut.steps)))]
+    # Row 0 of each source is the padding.
+    paddings = [*(step.padding for step in cut.steps), 0.0]
+    sources = [
+        tf.constant(np.vstack([np.full((1, map.shape[-1]), padding, np.float32), map.reshape(-1, map.shape[-1])]))
+        for map, padding in zip(maps, paddings)
+    ]
+    filled = tf.constant(filler.reshape(-1, filler.shape[-1]), tf.float32)
+    flat = tf.constant(maps[-1])
+    angles = np.empty(len(windows), np.float32)
+    for chunk in chunks:
+        angles[chunk.windows] = run(sources, filled, chunk.tables, flat, chunk.place, chunk.whole).numpy()
+    return angles
+
+
+def changed(start: int, stop: int, kernel: int, stride: int, before: int, size: int) -> tuple[int, int]:
+    """Tell which cells of a step's output a change of its input can reach, along one side.
+
+    Introduced in notebook 03. Cell i sees the inputs i·stride − before up to i·stride − before + kernel − 1::
+
+        input    . . . . . X X X X . . . . .     X: changed, from start to stop − 1
+        cell i       |-------|                   the first cell whose last input is at least start
+        cell j                 |-------|         the last cell whose first input is at most stop − 1
+
+    Parameters
+    ----------
+    start, stop : int
+        The changed inputs, stop excluded.
+    kernel, stride, before : int
+        Of the step; `before` is its padding at the top or left.
+    size : int
+        Cells of the output.
+
+    Returns
+    -------
+    first, last : int
+        The cells, `last` excluded; equal where nothing is reached.
+    """
+    first = -((kernel - 1 - start - before) // stride)  # division upward
+    last = (stop - 1 + before) // stride + 1
+    first, last = max(first, 0), min(last, size)
+    return first, max(first, last)
+
+
+def _cut(model: keras.Model) -> Cut | str:
+    """Cut a model behind the last step that can be computed in patches; a sentence where there is none."""
+    steps, outputs, remaining = [], [], list(model.layers)
+    if isinstance(remaining[0], keras.layers.InputLayer):
+        remaining.pop(0)
+    before, reason = model.input, ""
+    while remaining:
+        layer = remaining[0]
+        if layer.input is not before:
+            reason = f"{layer.name} does not only follow the layer before it"
+            break
+        step = _step(layer)
+        if step is not None:
+            steps.append(step)
+            outputs.append(layer.output)
+        elif steps and _is_elementwise(layer):
+            steps[-1] = steps[-1]._replace(run=_followed(steps[-1].run, layer))
+            outputs[-1] = layer.output
+        else:
+            break
+        before = layer.output
+        remaining.pop(0)
+    if not steps:
+        layer = remaining[0]
+        return reason or f"{layer.name} ({type(layer).__name__}) is no convolution that can be computed in patches"
+    maps = keras.Model(model.input, {str(k): output for k, output in enumerate(outputs)})
+    kinds = [type(layer) for layer in remaining if not isinstance(layer, keras.layers.Dropout)]
+    dense, last = None, outputs[-1]
+    if kinds[:2] == [keras.layers.Flatten, keras.layers.Dense] and not reason:
+        dense = next(layer for layer in remaining if isinstance(layer, keras.layers.Dense))
+        last = dense.output
+    try:
+        rest = tf.identity if last is model.output else keras.Model(last, model.output)
+    except ValueError:  # Keras finds that the angle depends on more than this
+        return f"it has branches: {reason or 'something passes its convolutions by'}"
+    return Cut(steps, maps, dense, rest)
+
+
+def _step(layer: keras.Layer) -> Step | None:
+    """Describe a layer as a step; None where it is none that we know."""
+    if isinstance(layer, keras.layers.Conv2D) and type(layer) is keras.layers.Conv2D:
+        if layer.groups != 1 or tuple(layer.dilation_rate) != (1, 1) or not _is_elementwise(layer):
+            return None
+        kernel, padding = layer.kernel_size, 0.0
+
+        def run(x: tf.Tensor) -> tf.Tensor:
+            x = tf.nn.conv2d(x, layer.kernel, layer.strides, "VALID")
+            return layer.activation(x + layer.bias if layer.use_bias else x)
+
+    elif type(layer) is keras.layers.MaxPooling2D:
+        kernel, padding = layer.pool_size, -np.inf
+
+        def run(x: tf.Tensor) -> tf.Tensor:
+            return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, "VALID")
+
+    elif type(layer) is keras.layers.AveragePooling2D and layer.padding == "valid":  # padding is left out of its mean
+        kernel, padding = layer.pool_size, 0.0
+
+        def run(x: tf.Tensor) -> tf.Tensor:
+            return tf.nn.avg_pool2d(x, layer.pool_size, layer.strides, "VALID")
+
+    else:
+        return None
+    if layer.data_format != "channels_last" or layer.padding not in ("valid", "same"):
+        return None
+    size, output = layer.input.shape[1:3], layer.output.shape[1:3]
+    missing = [(m - 1) * s + k - n for m, s, k, n in zip(output, layer.strides, kernel, size)]
+    before = tuple(max(0, pixels) // 2 if layer.padding == "same" else 0 for pixels in missing)
+    return Step(run, tuple(kernel), tuple(layer.strides), before, tuple(output), padding)
+
+
+def _is_elementwise(layer: keras.Layer) -> bool:
+    """Tell whether a layer, or a convolution's activation, acts on each value alone."""
+    if isinstance(layer, keras.layers.Activation | keras.layers.Conv2D):
+        return getattr(layer.activation, "__name__", "") in ELEMENTWISE
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return layer.axis in (-1, 3)
+    return isinstance(layer, keras.layers.ReLU | keras.layers.LeakyReLU | keras.layers.ELU | keras.layers.Dropout)
+
+
+def _followed(run: Callable, layer: keras.Layer) -> Callable:
+    """Let a layer follow a step."""
+    return lambda x: layer(run(x), training=False)
+
+
+def _planned(model: keras.Model, cut: Cut, bounds: np.ndarray, size: tuple[int, int], batch_size: int) -> list[Chunk]:
+    """Give the tables for some windows, from the last calls if they were the same windows."""
+    plans = vars(model).setdefault("_steerlib_plans", {})
+    key = bounds.tobytes(), batch_size
+    if key not in plans:
+        while len(plans) >= PLANS:
+            del plans[next(iter(plans))]
+        plans[key] = _plan(cut.steps, bounds, size, batch_size)
+    return plans[key]
+
+
+def _plan(steps: Sequence[Step], bounds: np.ndarray, size: tuple[int, int], batch_size: int) -> list[Chunk]:
+    """Follow windows, bounds (n, 2, 2) int as rows and columns, start and stop, through all steps."""
+    spans = bounds.swapaxes(0, 1)  # (2, n, 2): what is changed, along rows and columns
+    starts, lengths = spans[..., 0], None  # of the patches
+    inputs = []  # for each step and side: first input (n,) and number of inputs, and the patches below
+    sizes = [tuple(size), *(step.output for step in steps)]
+    for step in steps:
+        below, sides = (starts, lengths), []
+        spans = np.stack(
+            [
+                [changed(*span, step.kernel[a], step.stride[a], step.before[a], step.output[a]) for span in spans[a]]
+                for a in (0, 1)
+            ]
+        )
+        lengths = [max(1, int((spans[a, :, 1] - spans[a, :, 0]).max())) for a in (0, 1)]
+        starts = np.stack([np.minimum(spans[a, :, 0], step.output[a] - lengths[a]) for a in (0, 1)])
+        for a in (0, 1):
+            count = (lengths[a] - 1) * step.stride[a] + step.kernel[a]
+            sides.append(starts[a][:, np.newaxis] * step.stride[a] - step.before[a] + np.arange(count))
+        inputs.append((sides, below))
+    whole = [np.broadcast_to(np.arange(n), (len(bounds), n)) for n in sizes[-1]]
+
+    chunks = []
+    places, group = np.unique(starts.T, axis=0, return_inverse=True)
+    for k, place in enumerate(places):
+        members = np.flatnonzero(group.ravel() == k)
+        for part in np.array_split(members, -(-len(members) // batch_size)):
+            tables = []
+            for level, (sides, (start, length)) in enumerate(inputs):
+                if level == 0:
+                    tables.append(_filled_table([side[part] for side in sides], bounds[part], size))
+                else:
+                    tables.append(_table([side[part] for side in sides], start[:, part], length, sizes[level]))
+            last = _table([side[part] for side in whole], starts[:, part], lengths, sizes[-1])
+            chunks.append(Chunk(part, tables, place, last))
+    return chunks
+
+
+def _table(sides: Sequence[np.ndarray], starts: np.ndarray, lengths: Sequence[int], size: Sequence[int]) -> tf.Tensor:
+    """Say for each window where each input is: row 0 is padding, then the untouched map, then the patches."""
+    (rows, columns), (height, width) = sides, size
+    known = [(side >= 0) & (side < n) for side, n in zip(sides, size)]
+    offsets = [side - start[:, np.newaxis] for side, start in zip(sides, starts)]
+    within = [(offset >= 0) & (offset < length) for offset, length in zip(offsets, lengths)]
+    window = np.arange(len(rows))[:, np.newaxis, np.newaxis]
+    patch = 1 + height * width + (window * lengths[0] + offsets[0][:, :, None]) * lengths[1] + offsets[1][:, None]
+    untouched = 1 + rows[:, :, None] * width + columns[:, None]
+    table = np.where(within[0][:, :, None] & within[1][:, None], patch, untouched)
+    return tf.constant(np.where(known[0][:, :, None] & known[1][:, None], table, 0), tf.int32)
+
+
+def _filled_table(sides: Sequence[np.ndarray], bounds: np.ndarray, size: Sequence[int]) -> tf.Tensor:
+    """Do as `_table` for the image: behind it stands the filler, of which a window shows its part."""
+    (rows, columns), (height, width) = sides, size
+    known = [(side >= 0) & (side < n) for side, n in zip(sides, size)]
+    within = [(side >= bounds[:, a, :1]) & (side < bounds[:, a, 1:]) for a, side in enumerate(sides)]
+    untouched = 1 + rows[:, :, None] * width + columns[:, None]
+    table = untouched + height * width * (within[0][:, :, None] & within[1][:, None])
+    return tf.constant(np.where(known[0][:, :, None] & known[1][:, None], table, 0), tf.int32)
+
+
+def _patches(cut: Cut) -> Callable:
+    """Build the function that computes the angles of one chunk."""
+    channels = [cut.maps.input.shape[-1], *(cut.maps.output[str(k)].shape[-1] for k in range(len(cut.steps)))]
+    height, width = cut.steps[-1].output
+    signature = [
+        [tf.TensorSpec([None, n], tf.float32) for n in channels],
+        tf.TensorSpec([None, channels[0]], tf.float32),
+        [tf.TensorSpec([None, None, None], tf.int32) for _ in cut.steps],
+        tf.TensorSpec([1, height, width, channels[-1]], tf.float32),
+        tf.TensorSpec([2], tf.int64),
+        tf.TensorSpec([None, None, None], tf.int32),
+    ]
+
+    @tf.function(input_signature=signature)
+    def run(
+        sources: list[tf.Tensor],
+        filled: tf.Tensor,
+        tables: list[tf.Tensor],
+        untouched: tf.Tensor,
+        place: tf.Tensor,
+        whole: tf.Tensor,
+    ) -> tf.Tensor:
+        patches = filled
+        for step, source, table, n in zip(cut.steps, sources, tables, channels[1:]):
+            found = step.run(tf.gather(tf.concat([source, patches], 0), table))
+            patches = tf.reshape(found, [-1, n])
+        if cut.dense is None:
+            radians = cut.rest(tf.gather(tf.concat([sources[-1], patches], 0), whole))
+        else:
+            shape = tf.shape(found)
+            begin = tf.concat([tf.cast(place, tf.int32), [0]], 0)
+            kernel = tf.reshape(cut.dense.kernel, [height, width, channels[-1], -1])
+            kernel = tf.slice(kernel, tf.concat([begin, [0]], 0), tf.concat([shape[1:], [-1]], 0))
+            difference = found - tf.slice(untouched, tf.concat([[0], begin], 0), tf.concat([[1], shape[1:]], 0))
+            size = shape[1] * shape[2] * shape[3]
+            change = tf.reshape(difference, [-1, size]) @ tf.reshape(kernel, [size, cut.dense.units])
+            before = tf.reshape(untouched, [1, -1]) @ cut.dense.kernel
+            radians = before + change + (cut.dense.bias if cut.dense.use_bias else 0.0)
+            radians = cut.rest(cut.dense.activation(radians))
+        return tf.reshape(radians, [-1]) * (180 / np.pi)
+
+    return run
