@@ -4,24 +4,25 @@ What differs from run to run without a meaning, such as widget state, time stamp
 code cell gets a hash of the source that its output belongs to; `tests/test_notebooks.py` fails when they part.
 """
 
-import asyncio
 import hashlib
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
-from time import perf_counter
+from queue import Empty
+from time import monotonic, perf_counter
 from typing import Any
 
 import nbformat
+from jupyter_client.client import KernelClient
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 ALERT = 'role="alert"'  # how the explorers mark the message in which they show an error
-NUDGE = 15  # seconds
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -43,22 +44,23 @@ class Client(NotebookClient):
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: Any, **kwargs: Any) -> NotebookNode:
         """Run one cell; an error in a widget fails it unless the cell is tagged ``raises-exception``."""
         self.running, self.shown = cell, []
-        nudging = asyncio.ensure_future(self._nudge())
-        try:
-            cell = await super().async_execute_cell(cell, cell_index, *args, **kwargs)
-        finally:
-            nudging.cancel()
+        cell = await super().async_execute_cell(cell, cell_index, *args, **kwargs)
         if self.shown and "raises-exception" not in cell.metadata.get("tags", []):
             error = self.shown[-1]
             cell.outputs.append(error)
             raise CellExecutionError.from_cell_and_msg(cell, error)
         return cell
 
-    async def _nudge(self) -> None:
-        """Send the kernel something now and then: it was seen waiting idle for a cell that had been sent long ago."""
-        while True:
-            await asyncio.sleep(NUDGE)
-            self.kc.kernel_info()
+    async def async_start_new_kernel_client(self) -> KernelClient:
+        """Connect to the kernel by channels that look again every second.
+
+        What nbclient sends to a widget while it waits for a reply can swallow the socket's signal that the reply has
+        come; it would then wait until the cell's time is up, though the kernel has long been idle.
+        """
+        client = await super().async_start_new_kernel_client()
+        for channel in (client.shell_channel, client.iopub_channel):
+            channel.get_msg = _looking_again(channel.get_msg)
+        return client
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Note errors as they arrive: what an Output widget shows may be cleared again before the cell ends."""
@@ -70,6 +72,21 @@ class Client(NotebookClient):
                 words = unescape(re.sub("<[^>]+>", "", text))
                 self.shown.append(nbformat.v4.new_output("error", ename="Alert", evalue=words, traceback=[words]))
         return super().process_message(msg, cell, cell_index)
+
+
+def _looking_again(get_msg: Callable) -> Callable:
+    """Wait for a channel's next message in steps of a second: each one begins by looking whether it is there."""
+
+    async def get(timeout: float | None = None) -> dict[str, Any]:
+        end = float("inf") if timeout is None else monotonic() + timeout
+        while True:
+            try:
+                return await get_msg(timeout=max(0.0, min(1.0, end - monotonic())))
+            except Empty:
+                if monotonic() >= end:
+                    raise
+
+    return get
 
 
 def source_hash(source: str) -> str:

@@ -1,5 +1,6 @@
 """The notebooks as they are committed, and the two ways to run them: `make notebooks` and nbmake."""
 
+import asyncio
 import importlib.util
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from queue import Empty
 from xml.etree import ElementTree
 
 import nbformat
@@ -288,6 +290,26 @@ def test_an_error_in_a_widget_fails_the_notebook(nbmake, case):
     said = nbmake[0][f"{case}.ipynb"]
     expected = CASES[case][2]
     assert said == "" if expected is None else expected in said
+
+
+def test_a_message_whose_signal_was_lost_is_found_by_looking_again():
+    """A channel that answers only to a question that is asked anew, as a socket does that swallowed a signal."""
+    asked = []
+
+    async def get_msg(timeout):
+        asked.append(timeout)
+        if len(asked) < 3:
+            raise Empty
+        return {"msg_type": "execute_reply"}
+
+    async def silent(timeout):
+        await asyncio.sleep(min(timeout, 0.01))
+        raise Empty
+
+    assert asyncio.run(execute._looking_again(get_msg)(timeout=600)) == {"msg_type": "execute_reply"}
+    assert len(asked) == 3 and max(asked) <= 1
+    with pytest.raises(Empty):
+        asyncio.run(execute._looking_again(silent)(timeout=0.05))
 
 
 def test_nbmake_leaves_nothing_behind(nbmake):
