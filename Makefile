@@ -5,7 +5,6 @@
 # make drive      render the sample drive again (data/sample_drive)
 # make model      train the shipped networks again (data/models)
 # make gallery    draw the picture in the README again
-# make bench      measure speeds side by side (benchmarks/results.md)
 # make clean      remove the environment and what the tools left behind
 # make help       this list
 
@@ -17,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab test env notebooks drive model gallery bench clean
+.PHONY: help lab test env notebooks drive model gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -59,9 +58,6 @@ model: env
 
 gallery: env
 	$(RUN) notebooks/gallery.py
-
-bench: env
-	$(RUN) benchmarks/run.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
