@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -48,13 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def explain(options: argparse.Namespace) -> int:
     """Write a picture of what moved the wheel on one frame."""
-    from steerlib.data import ROAD, WHOLE, crop_road, preprocess, read_frame
+    from steerlib.data import ROAD, WHOLE, check_output, crop_road, preprocess, read_frame
 
     crop = WHOLE if options.whole else ROAD
     frame = read_frame(options.frame)
     image = preprocess(frame, crop)
     output = Path(options.output or f"{Path(options.frame).stem}_{options.method}.png")
-    _check_output(output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
+    check_output(output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
     _load_tensorflow()
     from steerlib import overlay
     from steerlib.explain import draw
@@ -108,14 +107,14 @@ def predict(options: argparse.Namespace) -> int:
 
 def film(options: argparse.Namespace) -> int:
     """Film a drive with the maps of one or more methods."""
-    from steerlib.data import load_drive
+    from steerlib.data import check_output, load_drive
 
     drive = load_drive(options.drive)
     if options.frames:
         drive = drive.subset(range(len(drive))[options.frames])
     methods = options.method or ["grad-cam"]
     output = Path(options.output)
-    _check_output(output, (".mp4", ".webm"))
+    check_output(output, (".mp4", ".webm"))
     _load_tensorflow()
     from steerlib.video import render_video
 
@@ -205,25 +204,15 @@ def _model(name: str | None, methods: Sequence[str], drive: object = None) -> ob
     return load_model("pilotnet_gap") if set(methods) == {"cam"} else load_model(drive=drive)
 
 
-def _check_output(path: Path, endings: Sequence[str]) -> None:
-    """Refuse, before any work is done, a place where nothing can be written."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: expected a file to write")
-    if not path.parent.is_dir():
-        raise ValueError(f"{path.parent} is no folder: expected one that exists")
-    if path.suffix.lower() not in endings:
-        raise ValueError(f"{path}: expected a name that ends in {', '.join(endings)}")
-
-
 def _write_picture(picture: object, path: Path) -> None:
     """Write an RGB picture; an older file is replaced once the new one is complete."""
     import cv2
 
+    from steerlib.data import replacing
+
     encoded = cv2.imencode(path.suffix, picture[..., ::-1])[1]
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        unfinished = Path(folder) / path.name
+    with replacing(path) as unfinished:
         unfinished.write_bytes(encoded.tobytes())
-        os.replace(unfinished, path)
 
 
 def _in_words(angle: float) -> str:

@@ -5,10 +5,11 @@ import math
 import operator
 import os
 import re
+import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,6 +107,32 @@ def read_frame(path: str | Path) -> np.ndarray:
         Where it is no complete picture.
     """
     return _decode_rgb(Path(path).read_bytes(), str(path))
+
+
+def check_output(path: Path, endings: Sequence[str]) -> None:
+    """Refuse, before any work is done, a place where no file can be written, or one of another kind.
+
+    Raises
+    ------
+    IsADirectoryError, FileNotFoundError
+        Where the path is a folder, or its folder does not exist.
+    ValueError
+        Where the name ends in none of the endings.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: expected a file to write")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: expected a file in a folder that exists")
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"{path}: expected a name that ends in {' or '.join(endings)}")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file to write beside a path, which takes its name once it is complete, and else vanishes."""
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        yield (unfinished := Path(folder) / path.name)
+        os.replace(unfinished, path)
 
 
 class Drive:

@@ -76,23 +76,17 @@ def explain(
     if method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(METHODS)}")
     steering_target(target, 0.0)  # a wrong target is an error whatever the method
-    sides = ("left", "right")
-    both = "Red steers right, blue steers left."
+    sides, angle = ("left", "right"), float(predict(model, image[np.newaxis])[0])
     if method == "occlusion":
         map, signed, unit = occlusion_map(model, image, sizes, stride, fill), True, "degrees lost when hidden"
         words = "Red steers right: without it the angle is further left. Blue steers left."
     elif method == "cam":
         account = ledger(model, image)
-        map = cam(model, image) * np.float32(degrees_of(np.tan(np.radians(account.angle / 2))))
+        map = cam(model, image) * np.float32(degrees_of(np.tan(np.radians(angle / 2))))
         signed, unit = True, "degrees; the cells' mean + bias = angle"
-        words = f"{both} {account.left:+.1f}° left, {account.right:+.1f}° right, {account.bias:+.1f}° bias."
-    elif method in ("hypercolumns", "visual-backprop"):
-        map = hypercolumns(model, image, layers) if method == "hypercolumns" else visual_backprop(model, image)
-        signed, unit = False, "share of the strongest response"
-        names = " × ".join(layers) if method == "hypercolumns" else "all convolutions"
-        words = f"Yellow: where {names} respond most, whichever way that steers."
-    angle = float(predict(model, image[np.newaxis])[0])
-    if method in ("grad-cam", "hires-cam"):
+        words = "Red steers right, blue steers left. "
+        words += f"{account.left:+.1f}° left, {account.right:+.1f}° right, {account.bias:+.1f}° bias."
+    elif method in ("grad-cam", "hires-cam"):
         used = steering_target(target, angle)
         map = (grad_cam if method == "grad-cam" else hires_cam)(model, image, layer, used, signed)
         # A signed map is positive for its target; for the target left it is turned, so that red stays right.
@@ -106,6 +100,11 @@ def explain(
             words += f"Red speaks for {sides[1]}, blue for {sides[0]}."
         else:
             words += f"Yellow speaks most for {used}; what speaks against it is cut off."
+    else:
+        map = hypercolumns(model, image, layers) if method == "hypercolumns" else visual_backprop(model, image)
+        signed, unit = False, "share of the strongest response"
+        names = " × ".join(layers) if method == "hypercolumns" else "all convolutions"
+        words = f"Yellow: where {names} respond most, whichever way that steers."
     return Explanation(map, signed, unit, sides, words, angle)
 
 

@@ -20,7 +20,7 @@ import traitlets
 
 from steerlib import overlay
 from steerlib.data import IMAGE_SIZE, Drive, crop_road, preprocess
-from steerlib.explain import METHODS, explain, sample_frames
+from steerlib.explain import METHODS, Explanation, explain, sample_frames
 from steerlib.explain import draw as draw_explanation
 from steerlib.gradcam import TARGETS
 from steerlib.hypercolumns import convolutions
@@ -210,7 +210,7 @@ def occlusion(model: keras.Model, drive: Drive) -> Explorer:
         hidden = occlude(scene.image, (row, column), size, fill)
         angle = float(predict(model, hidden[np.newaxis])[0])
         effect = scene.predicted - angle
-        bar = _gauge(BAR, angle, scene.predicted, scene.ruler, ("hidden", "seen"))
+        bar = overlay.angles_strip(BAR, angle, scene.predicted, scene.ruler, ("hidden", "seen"))
         side = "right" if effect > 0 else "left"
         words = f"What is in the window steers {abs(effect):.2f}° to the {side}."
         return _draw_window(scene.view, hidden, (row, column), size), bar, words
@@ -285,9 +285,7 @@ def grad_cam(model: keras.Model, drive: Drive) -> Explorer:
     def draw(scene: Scene, method: str, layer: str, target: str, signed: bool, scale: str) -> Drawing:
         found = explain(model, scene.image, method, target, layer, signed=signed)
         own = scale == "this frame"
-        limit = overlay.common_limit([found.map]) if own else limit_of(method, target, layer, signed=signed)
-        bar = overlay.colorbar(BAR, limit, signed, found.unit, found.ends)
-        return draw_explanation(scene.view, found, limit), bar, found.words
+        return _drawing(scene, found, None if own else limit_of(method, target, layer, signed=signed))
 
     layers = _layers(model)
     controls = {
@@ -306,11 +304,16 @@ def cam(model: keras.Model, drive: Drive) -> Explorer:
 
     def draw(scene: Scene, scale: str) -> Drawing:
         found = explain(model, scene.image, "cam")
-        limit = overlay.common_limit([found.map]) if scale == "this frame" else limit_of()
-        bar = overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
-        return draw_explanation(scene.view, found, limit), bar, found.words
+        return _drawing(scene, found, None if scale == "this frame" else limit_of())
 
     return Explorer(drive, model, {"scale": _choice("color scale", ["whole drive", "this frame"])}, draw)
+
+
+def _drawing(scene: Scene, found: Explanation, limit: float | None) -> Drawing:
+    """Draw an explanation with its bar; without a limit, on its own scale."""
+    limit = overlay.common_limit([found.map]) if limit is None else limit
+    bar = overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
+    return draw_explanation(scene.view, found, limit), bar, found.words
 
 
 def _limits(drive: Drive, make_map: Callable[..., np.ndarray]) -> Callable[..., float]:
@@ -350,11 +353,6 @@ def _checkbox(description: str, value: bool) -> widgets.Checkbox:
 def _row(*boxes: widgets.Widget) -> widgets.HBox:
     """Put widgets side by side, in more rows where the page is narrow."""
     return widgets.HBox(boxes, layout={"flex_flow": "row wrap", "grid_gap": "2px 16px", "align_items": "flex-end"})
-
-
-def _gauge(width: int, *arguments: object) -> np.ndarray:
-    """Draw angles (see `overlay.draw_angles`) on a blank strip."""
-    return overlay.draw_angles(np.full((STRIP, width, 3), overlay.PAPER, np.uint8), *arguments)
 
 
 def _fit(picture: np.ndarray, height: int) -> np.ndarray:

@@ -182,28 +182,35 @@ def _receptive_fields(model: keras.Model, layer: str) -> tuple[np.ndarray, np.nd
     """Give the first cell's center, the distance between cells and the size of what one sees, for rows and columns."""
     first, step, field = np.zeros(2), np.ones(2), np.ones(2)
     for below in model.layers:
-        window = _window(below)
+        window = window_of(below)
         if window is not None:
             reach = np.array(getattr(below, "dilation_rate", 1)) * (np.array(window) - 1)
-            strides, size = np.array(below.strides), np.array(below.input.shape[1:3])
-            padding = (-(-size // strides) - 1) * strides + reach + 1 - size if below.padding == "same" else 0
-            first += step * (reach / 2 - np.maximum(padding, 0) // 2)
+            first += step * (reach / 2 - padding_of(below))
             field += step * reach
-            step *= strides
+            step *= np.array(below.strides)
         if below.name == layer:
             break
     return first, step, field
 
 
-def _window(layer: keras.Layer) -> tuple[int, int] | None:
+def window_of(layer: keras.Layer) -> tuple[int, int] | None:
     """Give the size of the window that a convolution or a pooling moves over its input; None for other layers."""
     return getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
+
+
+def padding_of(layer: keras.Layer) -> np.ndarray:
+    """Give the rows and columns (2,) that a convolution or a pooling adds at the top and the left of its input."""
+    if layer.padding == "valid":
+        return np.zeros(2, int)
+    size, output = (np.array(tensor.shape[1:3]) for tensor in (layer.input, layer.output))
+    reach = np.array(getattr(layer, "dilation_rate", 1)) * (np.array(window_of(layer)) - 1)
+    return np.maximum((output - 1) * np.array(layer.strides) + reach + 1 - size, 0) // 2
 
 
 def _ones(layer: keras.Layer) -> np.ndarray:
     """Give a kernel of ones with the size of a layer's window; where that is dilated, with zeros between them."""
     gap = np.broadcast_to(getattr(layer, "dilation_rate", 1), 2)
-    kernel = np.zeros([*(np.array(_window(layer)) - 1) * gap + 1, 1, 1], np.float32)
+    kernel = np.zeros([*(np.array(window_of(layer)) - 1) * gap + 1, 1, 1], np.float32)
     kernel[:: gap[0], :: gap[1]] = 1
     return kernel
 
@@ -226,7 +233,7 @@ def _activations(model: keras.Model) -> Callable:
 
 def _visual_backprop(model: keras.Model) -> Callable:
     """Build the function behind `visual_backprop`."""
-    steps = [layer for layer in model.layers if _window(layer) is not None]
+    steps = [layer for layer in model.layers if window_of(layer) is not None]
     inner = keras.Model(model.input, {layer.name: layer.output for layer in steps})
 
     @tf.function(input_signature=[tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)])

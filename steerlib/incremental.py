@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from steerlib.hypercolumns import padding_of, window_of
 from steerlib.model import cached_function
 
 Window = tuple[slice, slice]  # of rows and columns
@@ -64,9 +65,8 @@ class Chunk(NamedTuple):
     """Windows whose last patch lies at one place, and where each step's input is gathered from."""
 
     windows: np.ndarray  # (n,) their positions in the list
-    tables: list[tf.Tensor]  # for each step (n, h, w) int32
+    tables: list[tf.Tensor]  # for each step (n, h, w) int32, and for its whole last output where that is needed
     place: np.ndarray  # (2,) row and column of the last patch
-    whole: tf.Tensor  # (n, H, W) int32: the last step's whole output
 
 
 def angles_without(
@@ -110,10 +110,9 @@ def angles_without(
         for map, padding in zip(maps, paddings)
     ]
     filled = tf.constant(filler.reshape(-1, filler.shape[-1]), tf.float32)
-    flat = tf.constant(maps[-1])
     angles = np.empty(len(windows), np.float32)
     for chunk in chunks:
-        angles[chunk.windows] = run(sources, filled, chunk.tables, flat, chunk.place, chunk.whole).numpy()
+        angles[chunk.windows] = run(sources, filled, chunk.tables, chunk.place).numpy()
     return angles
 
 
@@ -186,23 +185,23 @@ def _cut(model: keras.Model) -> Cut | str:
 
 def _step(layer: keras.Layer) -> Step | None:
     """Describe a layer as a step; None where it is none that we know."""
-    if isinstance(layer, keras.layers.Conv2D) and type(layer) is keras.layers.Conv2D:
+    if type(layer) is keras.layers.Conv2D:
         if layer.groups != 1 or tuple(layer.dilation_rate) != (1, 1) or not _is_elementwise(layer):
             return None
-        kernel, padding = layer.kernel_size, 0.0
+        padding = 0.0
 
         def run(x: tf.Tensor) -> tf.Tensor:
             x = tf.nn.conv2d(x, layer.kernel, layer.strides, "VALID")
             return layer.activation(x + layer.bias if layer.use_bias else x)
 
     elif type(layer) is keras.layers.MaxPooling2D:
-        kernel, padding = layer.pool_size, -np.inf
+        padding = -np.inf
 
         def run(x: tf.Tensor) -> tf.Tensor:
             return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, "VALID")
 
     elif type(layer) is keras.layers.AveragePooling2D and layer.padding == "valid":  # padding is left out of its mean
-        kernel, padding = layer.pool_size, 0.0
+        padding = 0.0
 
         def run(x: tf.Tensor) -> tf.Tensor:
             return tf.nn.avg_pool2d(x, layer.pool_size, layer.strides, "VALID")
@@ -211,10 +210,8 @@ def _step(layer: keras.Layer) -> Step | None:
         return None
     if layer.data_format != "channels_last" or layer.padding not in ("valid", "same"):
         return None
-    size, output = layer.input.shape[1:3], layer.output.shape[1:3]
-    missing = [(m - 1) * s + k - n for m, s, k, n in zip(output, layer.strides, kernel, size)]
-    before = tuple(max(0, pixels) // 2 if layer.padding == "same" else 0 for pixels in missing)
-    return Step(run, tuple(kernel), tuple(layer.strides), before, tuple(output), padding)
+    before, output = tuple(padding_of(layer).tolist()), tuple(layer.output.shape[1:3])
+    return Step(run, tuple(window_of(layer)), tuple(layer.strides), before, output, padding)
 
 
 def _is_elementwise(layer: keras.Layer) -> bool:
@@ -238,17 +235,17 @@ def _planned(model: keras.Model, cut: Cut, bounds: np.ndarray, size: tuple[int, 
     if key not in plans:
         while len(plans) >= PLANS:
             del plans[next(iter(plans))]
-        plans[key] = _plan(cut.steps, bounds, size, batch_size)
+        plans[key] = _plan(cut, bounds, size, batch_size)
     return plans[key]
 
 
-def _plan(steps: Sequence[Step], bounds: np.ndarray, size: tuple[int, int], batch_size: int) -> list[Chunk]:
+def _plan(cut: Cut, bounds: np.ndarray, size: tuple[int, int], batch_size: int) -> list[Chunk]:
     """Follow windows, bounds (n, 2, 2) int as rows and columns, start and stop, through all steps."""
     spans = bounds.swapaxes(0, 1)  # (2, n, 2): what is changed, along rows and columns
     starts, lengths = spans[..., 0], None  # of the patches
-    inputs = []  # for each step and side: first input (n,) and number of inputs, and the patches below
-    sizes = [tuple(size), *(step.output for step in steps)]
-    for step in steps:
+    inputs = []  # for each step: rows and columns of its inputs, (n, h) and (n, w), and the patches below
+    sizes = [tuple(size), *(step.output for step in cut.steps)]
+    for step in cut.steps:
         below, sides = (starts, lengths), []
         spans = np.stack(
             [
@@ -262,7 +259,9 @@ def _plan(steps: Sequence[Step], bounds: np.ndarray, size: tuple[int, int], batc
             count = (lengths[a] - 1) * step.stride[a] + step.kernel[a]
             sides.append(starts[a][:, np.newaxis] * step.stride[a] - step.before[a] + np.arange(count))
         inputs.append((sides, below))
-    whole = [np.broadcast_to(np.arange(n), (len(bounds), n)) for n in sizes[-1]]
+    if cut.dense is None:
+        whole = [np.broadcast_to(np.arange(n), (len(bounds), n)) for n in sizes[-1]]
+        inputs.append((whole, (starts, lengths)))
 
     chunks = []
     places, group = np.unique(starts.T, axis=0, return_inverse=True)
@@ -270,36 +269,32 @@ def _plan(steps: Sequence[Step], bounds: np.ndarray, size: tuple[int, int], batc
         members = np.flatnonzero(group.ravel() == k)
         for part in np.array_split(members, -(-len(members) // batch_size)):
             tables = []
-            for level, (sides, (start, length)) in enumerate(inputs):
-                if level == 0:
-                    tables.append(_filled_table([side[part] for side in sides], bounds[part], size))
-                else:
-                    tables.append(_table([side[part] for side in sides], start[:, part], length, sizes[level]))
-            last = _table([side[part] for side in whole], starts[:, part], lengths, sizes[-1])
-            chunks.append(Chunk(part, tables, place, last))
+            for (sides, (start, length)), inside in zip(inputs, sizes):
+                sides = [side[part] for side in sides]
+                tables.append(_table(sides, inside, bounds[part] if length is None else (start[:, part], length)))
+            chunks.append(Chunk(part, tables, place))
     return chunks
 
 
-def _table(sides: Sequence[np.ndarray], starts: np.ndarray, lengths: Sequence[int], size: Sequence[int]) -> tf.Tensor:
-    """Say for each window where each input is: row 0 is padding, then the untouched map, then the patches."""
+def _table(sides: Sequence[np.ndarray], size: Sequence[int], patches: np.ndarray | tuple) -> tf.Tensor:
+    """Say for each window where each input is: row 0 is padding, then the untouched map, then the patches.
+
+    The first table is that of the image, where the bounds (n, 2, 2) of the windows stand in place of the patches'
+    starts and lengths: behind the image stands the filler, of which each window shows its part.
+    """
     (rows, columns), (height, width) = sides, size
-    known = [(side >= 0) & (side < n) for side, n in zip(sides, size)]
-    offsets = [side - start[:, np.newaxis] for side, start in zip(sides, starts)]
-    within = [(offset >= 0) & (offset < length) for offset, length in zip(offsets, lengths)]
-    window = np.arange(len(rows))[:, np.newaxis, np.newaxis]
-    patch = 1 + height * width + (window * lengths[0] + offsets[0][:, :, None]) * lengths[1] + offsets[1][:, None]
     untouched = 1 + rows[:, :, None] * width + columns[:, None]
+    if isinstance(patches, tuple):
+        starts, lengths = patches
+        offsets = [side - start[:, np.newaxis] for side, start in zip(sides, starts)]
+        within = [(offset >= 0) & (offset < length) for offset, length in zip(offsets, lengths)]
+        window = np.arange(len(rows))[:, np.newaxis, np.newaxis]
+        patch = 1 + height * width + (window * lengths[0] + offsets[0][:, :, None]) * lengths[1] + offsets[1][:, None]
+    else:
+        within = [(side >= patches[:, a, :1]) & (side < patches[:, a, 1:]) for a, side in enumerate(sides)]
+        patch = untouched + height * width
+    known = [(side >= 0) & (side < n) for side, n in zip(sides, size)]
     table = np.where(within[0][:, :, None] & within[1][:, None], patch, untouched)
-    return tf.constant(np.where(known[0][:, :, None] & known[1][:, None], table, 0), tf.int32)
-
-
-def _filled_table(sides: Sequence[np.ndarray], bounds: np.ndarray, size: Sequence[int]) -> tf.Tensor:
-    """Do as `_table` for the image: behind it stands the filler, of which a window shows its part."""
-    (rows, columns), (height, width) = sides, size
-    known = [(side >= 0) & (side < n) for side, n in zip(sides, size)]
-    within = [(side >= bounds[:, a, :1]) & (side < bounds[:, a, 1:]) for a, side in enumerate(sides)]
-    untouched = 1 + rows[:, :, None] * width + columns[:, None]
-    table = untouched + height * width * (within[0][:, :, None] & within[1][:, None])
     return tf.constant(np.where(known[0][:, :, None] & known[1][:, None], table, 0), tf.int32)
 
 
@@ -310,29 +305,20 @@ def _patches(cut: Cut) -> Callable:
     signature = [
         [tf.TensorSpec([None, n], tf.float32) for n in channels],
         tf.TensorSpec([None, channels[0]], tf.float32),
-        [tf.TensorSpec([None, None, None], tf.int32) for _ in cut.steps],
-        tf.TensorSpec([1, height, width, channels[-1]], tf.float32),
+        [tf.TensorSpec([None, None, None], tf.int32)] * (len(cut.steps) + (cut.dense is None)),
         tf.TensorSpec([2], tf.int64),
-        tf.TensorSpec([None, None, None], tf.int32),
     ]
 
     @tf.function(input_signature=signature)
-    def run(
-        sources: list[tf.Tensor],
-        filled: tf.Tensor,
-        tables: list[tf.Tensor],
-        untouched: tf.Tensor,
-        place: tf.Tensor,
-        whole: tf.Tensor,
-    ) -> tf.Tensor:
+    def run(sources: list[tf.Tensor], filled: tf.Tensor, tables: list[tf.Tensor], place: tf.Tensor) -> tf.Tensor:
         patches = filled
         for step, source, table, n in zip(cut.steps, sources, tables, channels[1:]):
             found = step.run(tf.gather(tf.concat([source, patches], 0), table))
             patches = tf.reshape(found, [-1, n])
         if cut.dense is None:
-            radians = cut.rest(tf.gather(tf.concat([sources[-1], patches], 0), whole))
+            radians = cut.rest(tf.gather(tf.concat([sources[-1], patches], 0), tables[-1]))
         else:
-            shape = tf.shape(found)
+            shape, untouched = tf.shape(found), tf.reshape(sources[-1][1:], [1, height, width, channels[-1]])
             begin = tf.concat([tf.cast(place, tf.int32), [0]], 0)
             kernel = tf.reshape(cut.dense.kernel, [height, width, channels[-1], -1])
             kernel = tf.slice(kernel, tf.concat([begin, [0]], 0), tf.concat([shape[1:], [-1]], 0))

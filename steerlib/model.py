@@ -10,7 +10,6 @@ radians; every function here speaks degrees of the steering wheel, positive to t
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from steerlib.data import IMAGE_SIZE, Drive, split
+from steerlib.data import IMAGE_SIZE, Drive, replacing, split
 
 SHIPPED = (
     "pilotnet",
@@ -400,9 +399,8 @@ def _write(model: keras.Model, path: Path) -> Path:
     bare = type(model).from_config(model.get_config())  # keras.models.clone_model would compile it as well
     bare.set_weights(model.get_weights())
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        bare.save(Path(folder) / path.name)
-        os.replace(Path(folder) / path.name, path)
+    with replacing(path) as unfinished:
+        bare.save(unfinished)
     return path
 
 

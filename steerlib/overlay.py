@@ -243,6 +243,11 @@ def draw_angles(
     return result
 
 
+def angles_strip(width: int, *angles: object) -> np.ndarray:
+    """Draw the ruler of `draw_angles`, whose arguments `angles` are, as a strip (60, width, 3) uint8."""
+    return draw_angles(np.full((60, width, 3), PAPER, np.uint8), *angles)
+
+
 def with_angles(picture: np.ndarray, bar: np.ndarray | None, *angles: object) -> np.ndarray:
     """Put a color bar, if there is one, and beside it the ruler of `draw_angles`, below a picture.
 
@@ -250,8 +255,8 @@ def with_angles(picture: np.ndarray, bar: np.ndarray | None, *angles: object) ->
     240 pixels, and `angles` are the arguments of `draw_angles`.
     """
     bar = np.zeros((60, 0, 3), np.uint8) if bar is None else bar
-    blank = np.full((60, max(0, _checked_picture(picture).shape[1] - bar.shape[1]), 3), PAPER, np.uint8)
-    return np.vstack([picture, np.hstack([bar, draw_angles(blank, *angles)])])
+    ruler = angles_strip(max(0, _checked_picture(picture).shape[1] - bar.shape[1]), *angles)
+    return np.vstack([picture, np.hstack([bar, ruler])])
 
 
 def enlarge(picture: np.ndarray, width: int = 900, smooth: bool = True) -> np.ndarray:

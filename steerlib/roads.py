@@ -183,10 +183,10 @@ class Scene:
 
         def presence(weights: Sequence[float], length: float) -> np.ndarray:
             on = world.stretches(rng, n, length, weights).astype(np.float32)
-            return cv2.GaussianBlur(on[None], None, 1.0)[0] if len(weights) == 2 else on
+            return cv2.GaussianBlur(on[None], None, 1.0)[0]
 
         # 0: double solid, 1: dashed, 2: single solid, 3: solid beside dashed
-        self._center_style = presence([0.35, 0.35, 0.15, 0.15], 90).astype(np.uint8)
+        self._center_style = world.stretches(rng, n, 90, [0.35, 0.35, 0.15, 0.15]).astype(np.uint8)
         self._center_paint = 0.4 + 0.6 * presence([0.15, 0.85], 40)
         self._right_paint = presence([0.28, 0.72], 50)
         self._left_paint = presence([0.35, 0.65], 50)

@@ -1,7 +1,5 @@
 """A whole drive with its maps as a film (notebook 07)."""
 
-import os
-import tempfile
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -14,9 +12,10 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from steerlib import overlay
-from steerlib.data import Drive, crop_road, preprocess
+from steerlib.data import Drive, check_output, crop_road, preprocess, replacing
 from steerlib.explain import METHODS, Explanation, draw, explain, sample_frames
 
+ENDINGS = (".mp4", ".webm")
 SAMPLE = 24  # frames, spread over the drive, that decide on the one scale of all its frames
 SECONDS = 15.0  # of the drive that the strip below the pictures shows
 GRAPH, EVIDENCE, WHEEL = 130, 66, 200  # pixels: height of the strip's parts, width of the steering wheel beside it
@@ -83,17 +82,13 @@ def render_video(
     """
     path = Path(path)
     methods = [method] if isinstance(method, str) else list(method)
-    if path.suffix not in (".mp4", ".webm"):
-        raise ValueError(f"{path}: expected a name that ends in .mp4 or .webm")
-    if path.is_dir() or not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: expected a file in a folder that exists")
+    check_output(path, ENDINGS)
     if not methods or not len(drive):
         raise ValueError(f"drive {drive.name!r} has {len(drive)} frames, {len(methods)} methods: expected one or more")
     if width < 320 or width % 2:
         raise ValueError(f"width={width}: expected an even number of at least 320")
     fps = fps or _recorded_fps(drive)
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        unfinished = Path(folder) / path.name
+    with replacing(path) as unfinished:
         writer = None
         try:
             frames = film_frames(drive, model, methods, fps, width, **settings)
@@ -104,7 +99,6 @@ def render_video(
         finally:
             if writer is not None:
                 writer.close()
-        os.replace(unfinished, path)
     return path
 
 
@@ -286,7 +280,7 @@ def _writer(path: Path, size: tuple[int, int], fps: float, crf: int) -> Generato
         ".mp4": ("libx264", ["-crf", str(crf), "-movflags", "+faststart"]),
         ".webm": ("libvpx-vp9", ["-crf", str(crf + 8), "-b:v", "0", "-deadline", "realtime", "-cpu-used", "8"]),
     }
-    codec, parameters = options[path.suffix]
+    codec, parameters = options[path.suffix.lower()]
     writer = imageio_ffmpeg.write_frames(
         path, size, fps=fps, codec=codec, quality=None, macro_block_size=2, output_params=parameters
     )
