@@ -4,6 +4,7 @@
 # make notebooks  run the notebooks and store their outputs
 # make drive      render the sample drive again (data/sample_drive)
 # make model      train the shipped networks again (data/models)
+# make bench      measure beside other libraries and write the table in the README
 # make gallery    draw the picture in the README again
 # make clean      remove the environment and what the tools left behind
 # make help       this list
@@ -16,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab test env notebooks drive model gallery clean
+.PHONY: help lab test env notebooks drive model bench gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -56,10 +57,13 @@ drive: env
 model: env
 	$(RUN) -m steerlib.model data/models
 
+bench: env
+	$(RUN) benchmarks/run.py
+
 gallery: env
 	$(RUN) notebooks/gallery.py
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv benchmarks/.venv .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from steerlib.hypercolumns import cells_to_pixels, check_layer
-from steerlib.model import cached_function, check_image
+from steerlib.model import cached_function, check_image, check_images
 
 TARGETS = ("right", "left", "center", "auto")
+BATCH = 256  # images that go through the network at once
 STRAIGHT = 5.0  # degrees: up to this angle "auto" asks for what keeps the wheel in the middle, as in the article
 
 
@@ -30,7 +31,8 @@ def grad_cam(
     Parameters
     ----------
     model : keras.Model
-    image : (66, 200, 3) float32 in [0, 1]
+    image : (66, 200, 3) float32 in [0, 1], or (n, 66, 200, 3)
+        One image, or many, which take less time each.
     layer : str
         A convolution of the model; its output after the ReLU is used.
     target : {"right", "left", "center", "auto"}
@@ -42,7 +44,7 @@ def grad_cam(
 
     Returns
     -------
-    (66, 200) float32, or (h, w) of the layer's cells
+    (66, 200) float32, or (h, w) of the layer's cells; for many images (n, 66, 200) or (n, h, w)
         In degrees of the steering wheel for each cell: the gradient in degrees for each unit of activation
         times the activation, summed over the channels. Not negative unless ``signed``. Not scaled. With the
         target "right" a signed map is positive where a pixel steers right; with "left" and "center", where
@@ -54,8 +56,8 @@ def grad_cam(
         If the layer, the target or the image is not one of those described.
     """
     activation, gradient, angle = layer_gradient(model, image, layer)
-    cells = (activation * gradient.mean(axis=(0, 1))).sum(axis=-1)
-    return _finish(cells * _sign(target, angle), model, layer, signed, enlarged)
+    cells = (activation * gradient.mean(axis=(-3, -2), keepdims=True)).sum(axis=-1)
+    return _finish(cells, target, angle, model, layer, signed, enlarged)
 
 
 def hires_cam(
@@ -77,10 +79,12 @@ def hires_cam(
     """
     activation, gradient, angle = layer_gradient(model, image, layer)
     cells = (activation * gradient).sum(axis=-1)
-    return _finish(cells * _sign(target, angle), model, layer, signed, enlarged)
+    return _finish(cells, target, angle, model, layer, signed, enlarged)
 
 
-def layer_gradient(model: keras.Model, image: np.ndarray, layer: str = "conv3") -> tuple[np.ndarray, np.ndarray, float]:
+def layer_gradient(
+    model: keras.Model, image: np.ndarray, layer: str = "conv3"
+) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
     """Give a layer's activation, the angle's gradient with respect to it, and the angle.
 
     Introduced in notebook 05.
@@ -88,7 +92,8 @@ def layer_gradient(model: keras.Model, image: np.ndarray, layer: str = "conv3") 
     Parameters
     ----------
     model : keras.Model
-    image : (66, 200, 3) float32 in [0, 1]
+    image : (66, 200, 3) float32 in [0, 1], or (n, 66, 200, 3)
+        One image, or many.
     layer : str
         A convolution of the model.
 
@@ -101,6 +106,8 @@ def layer_gradient(model: keras.Model, image: np.ndarray, layer: str = "conv3") 
     angle : float
         The network's answer in degrees, positive to the right.
 
+    For many images the arrays are (n, h, w, c), and `angle` is (n,) float32.
+
     Raises
     ------
     ValueError
@@ -108,8 +115,12 @@ def layer_gradient(model: keras.Model, image: np.ndarray, layer: str = "conv3") 
     """
     check_layer(model, layer)
     function = cached_function(model, ("gradient", layer), lambda model: _layer_gradient(model, layer))
-    activation, gradient, angle = function(check_image(model, image)[np.newaxis])
-    return activation[0].numpy(), gradient[0].numpy(), float(angle[0])
+    if np.ndim(image) < 4:
+        activation, gradient, angle = function(check_image(model, image)[np.newaxis])
+        return activation[0].numpy(), gradient[0].numpy(), float(angle[0])
+    images = check_images(model, image)
+    parts = [function(images[start : start + BATCH]) for start in range(0, max(len(images), 1), BATCH)]
+    return tuple(np.concatenate(part) for part in zip(*parts))
 
 
 def steering_target(target: str, angle: float) -> str:
@@ -143,14 +154,19 @@ def steering_target(target: str, angle: float) -> str:
     return "right" if angle > STRAIGHT else "left" if angle < -STRAIGHT else "center"
 
 
-def _sign(target: str, angle: float) -> float:
-    """Give the derivative of a target with respect to the angle."""
-    return {"right": 1.0, "left": -1.0, "center": -float(np.sign(angle))}[steering_target(target, angle)]
-
-
-def _finish(cells: np.ndarray, model: keras.Model, layer: str, signed: bool, enlarged: bool) -> np.ndarray:
-    """Do what both maps end with: the ReLU and the way from cells to pixels."""
-    cells = cells.astype(np.float32) if signed else np.maximum(cells, 0, dtype=np.float32)
+def _finish(
+    cells: np.ndarray,
+    target: str,
+    angle: float | np.ndarray,
+    model: keras.Model,
+    layer: str,
+    signed: bool,
+    enlarged: bool,
+) -> np.ndarray:
+    """Do what both maps end with: the target's sign, the ReLU and the way from cells to pixels."""
+    slopes = [{"right": 1, "left": -1, "center": -np.sign(a)}[steering_target(target, a)] for a in np.ravel(angle)]
+    cells = cells * np.reshape(np.array(slopes, np.float32), (*np.shape(angle), 1, 1))
+    cells = cells if signed else np.maximum(cells, 0)
     return cells_to_pixels(cells, model, layer, fade=True) if enlarged else cells
 
 
@@ -158,11 +174,11 @@ def _layer_gradient(model: keras.Model, layer: str) -> Callable:
     """Build the function behind `layer_gradient`."""
     inner = keras.Model(model.input, [model.get_layer(layer).output, model.output])
 
-    @tf.function(input_signature=[tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)])
-    def run(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
+    def run(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            tape.watch(image)
-            activation, radians = inner(image, training=False)
+            tape.watch(images)
+            activation, radians = inner(images, training=False)
             angle = radians[:, 0] * (180 / np.pi)
         return activation, tape.gradient(angle, activation), angle
 

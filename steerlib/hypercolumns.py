@@ -155,7 +155,8 @@ def cells_to_pixels(cells: np.ndarray, model: keras.Model, layer: str, fade: boo
 
     Parameters
     ----------
-    cells : (h, w) float32
+    cells : (h, w) float32, or (n, h, w)
+        One map, or many.
     model, layer
         Where the cells come from.
     fade : bool
@@ -164,18 +165,18 @@ def cells_to_pixels(cells: np.ndarray, model: keras.Model, layer: str, fade: boo
 
     Returns
     -------
-    (66, 200) float32
+    (66, 200) float32, or (n, 66, 200)
         In the unit of ``cells``.
     """
-    result = cells
+    spread = []  # for rows and columns: the share of each cell (columns) in each pixel (rows)
     _, step, field = _receptive_fields(model, layer)
     for axis, centers in enumerate(cell_centers(model, layer)):
         pixels = np.arange(model.input_shape[1 + axis])
         outside = np.maximum(np.maximum(centers[0] - pixels, pixels - centers[-1]) - step[axis] / 2, 0)
         weight = np.clip(1 - 2 * outside / max(field[axis] - step[axis], 1), 0, 1) if fade and len(centers) > 1 else 1
-        # The other axis is done in the next turn: the result is turned over each time.
-        result = np.stack([np.interp(pixels, centers, line) * weight for line in result.T], axis=0)
-    return result.astype(np.float32)
+        shares = np.stack([np.interp(pixels, centers, one) for one in np.eye(len(centers))])
+        spread.append((shares * weight).T.astype(np.float32))
+    return spread[0] @ cells.astype(np.float32, copy=False) @ spread[1].T
 
 
 def _receptive_fields(model: keras.Model, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from steerlib import gradcam
 from steerlib.gradcam import grad_cam, hires_cam, layer_gradient, steering_target
 from steerlib.hypercolumns import cells_to_pixels
 from steerlib.model import pilotnet, predict
@@ -192,6 +193,17 @@ def test_one_trace_for_each_layer_and_freed():
     assert gone() is None
 
 
+@pytest.mark.parametrize("function", MAPS)
+@pytest.mark.parametrize("settings", [{}, {"target": "center", "signed": True}, {"enlarged": False}])
+def test_many_images_give_the_maps_of_each(model, monkeypatch, function, settings):
+    monkeypatch.setattr(gradcam, "BATCH", 3)  # more images than go through the network at once
+    images = np.random.default_rng(1).random((7, 66, 200, 3), np.float32)
+    maps, singles = function(model, images, **settings), [function(model, image, **settings) for image in images]
+    assert maps.shape == (7, *singles[0].shape) and maps.dtype == np.float32
+    np.testing.assert_allclose(maps, singles, atol=1e-5 * np.abs(singles).max())
+    assert len(function(model, images[:0], **settings)) == 0
+
+
 def test_gradients_follow_the_weights():
     model, image = linear_head(np.ones((8, 12, 4))), picture(0, (10, 14, 3))
     before = hires_cam(model, image, "conv", "right")
@@ -207,7 +219,8 @@ def test_gradients_follow_the_weights():
         ({"layer": "conv9"}, "layer='conv9'.*conv1, conv2, conv3, conv4, conv5"),
         ({"layer": "dense1"}, "layer='dense1'"),
         ({"target": "straight"}, "target='straight'.*right, left, center, auto"),
-        ({"image": np.zeros((1, 66, 200, 3))}, "expected one image"),
+        ({"image": np.zeros((66, 200))}, "expected one image"),
+        ({"image": np.zeros((1, 50, 200, 3))}, "expected images"),
         ({"image": np.full((66, 200, 3), 255.0)}, "preprocess"),
     ],
 )

@@ -1,0 +1,360 @@
+"""How long things take, side by side in one run: ``make bench``. Writes its table into the README.
+
+Machines differ and so do days, so each row is a ratio to another way of doing the same. The ways of a row are run in
+turn, several times, and the medians are compared. The other libraries live in an environment of their own
+(benchmarks/.venv, made when missing), each in a process that waits while the others are timed. Nothing here is asserted
+in a test.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+
+from steerlib.data import Drive, load_drive, replacing
+from steerlib.gradcam import grad_cam
+from steerlib.hypercolumns import hypercolumns, visual_backprop
+from steerlib.incremental import angles_without
+from steerlib.model import _Batches, degrees, load_model, pilotnet, predict
+from steerlib.occlusion import _angles_without, _window, fill_image, occlusion_map, window_centers
+
+HERE = Path(__file__).resolve().parent
+README, BEGIN, END = HERE.parent / "README.md", "<!-- by make bench -->\n", "<!-- end of make bench -->\n"
+LIBRARIES = {"captum": "Captum", "xplique": "Xplique", "tf-keras-vis": "tf-keras-vis", "tf-explain": "tf-explain"}
+TORCH = "https://download.pytorch.org/whl/cpu"  # PyTorch without the libraries for NVIDIA cards
+REPEATS, SIZES, STRIDE = 3, (15, 50), 2
+
+Row = tuple[str, str, str, str, str]
+
+
+class Library:
+    """Another library in its own process, see others.py."""
+
+    def __init__(self, python: Path, name: str, folder: Path) -> None:
+        command = [python, HERE / "others.py", name, folder]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": (folder / f"{name}.log").open("w")}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        self.name, self.folder, self.methods = name, folder, self._answer()
+
+    def seconds(self, *words: object) -> float:
+        """Let it make a map."""
+        print(*words, file=self.process.stdin, flush=True)
+        return self._answer()["seconds"]
+
+    @property
+    def map(self) -> np.ndarray:
+        """The last map."""
+        return np.load(self.folder / f"{self.name}.npy")
+
+    def close(self) -> None:
+        """End its process."""
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _answer(self) -> object:
+        line = self.process.stdout.readline()
+        if not line:
+            log = (self.folder / f"{self.name}.log").read_text(errors="replace").strip()
+            raise RuntimeError(log.splitlines()[-1] if log else "its process ended")
+        return json.loads(line)
+
+
+def in_turn(ways: dict[str, Callable[[], float | None]], repeats: int = REPEATS) -> dict[str, float]:
+    """Run each way once to warm up, then all of them in turn; give the median seconds of each.
+
+    A way that returns a number has measured its own time.
+    """
+    seconds = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, way in ways.items():
+            start = perf_counter()
+            own = way()
+            taken = own if isinstance(own, float) else perf_counter() - start
+            if turn:
+                seconds[name].append(taken)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def environment() -> Path:
+    """Make the comparison environment if it is missing; give its Python."""
+    python, marker = HERE / ".venv" / "bin" / "python", HERE / ".venv" / ".installed"
+    needed = HERE / "requirements.txt"
+    if not marker.exists() or marker.stat().st_mtime < needed.stat().st_mtime:
+        print("making the comparison environment (some minutes) ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", HERE / ".venv"], check=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "1"]
+        torch = next(line for line in needed.read_text().splitlines() if line.startswith("torch=="))
+        # Only for this one: an address that cannot be reached would be tried again for each of the others.
+        subprocess.run([*install, "--extra-index-url", TORCH, torch], check=False)
+        if subprocess.run([*install, "-r", needed], check=False).returncode == 0:
+            marker.touch()
+    return python
+
+
+def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: list[Library]) -> list[Row]:
+    """Compare ways to make the article's map: windows of 15 and 50 pixels, every 2 pixels, black."""
+    filler = fill_image(image, 0.0)
+    windows = {
+        size: [
+            _window((row, column), size, image.shape)
+            for row in window_centers(66, STRIDE)
+            for column in window_centers(200, STRIDE)
+        ]
+        for size in SIZES
+    }
+
+    def article() -> None:
+        everything = [window for size in SIZES for window in windows[size]]
+        hidden = np.repeat(image[np.newaxis], len(everything), axis=0)
+        for one, window in zip(hidden, everything):
+            one[window] = 0
+        model.predict(hidden, verbose=0)
+
+    def chunks(size: int) -> None:
+        _angles_without(model, image, filler, windows[size], 256)
+
+    ours = {f"steerlib {size}": lambda size=size: void(occlusion_map(model, image, (size,), STRIDE)) for size in SIZES}
+    dense = {f"chunks {size}": lambda size=size: chunks(size) for size in SIZES}
+    found = in_turn({"article": article, **ours, **dense})
+    count = sum(len(some) for some in windows.values())
+    total = sum(found[f"steerlib {size}"] for size in SIZES)
+    rows = [
+        row(f"occlusion, {count:,} windows of 15 and 50 pixels", total, "one array, `model.predict`", found["article"])
+    ]
+    for size in SIZES:
+        mine, other = found[f"steerlib {size}"], found[f"chunks {size}"]
+        rows.append(row(f"{len(windows[size]):,} windows of {size} pixels", mine, "whole images in chunks", other))
+    for library in libraries:
+        if "occlusion" not in library.methods:
+            continue
+        ways = {size: partial(library.seconds, "occlusion", size, STRIDE) for size in SIZES}
+        found, name = in_turn({**ours, **ways}), LIBRARIES[library.name] + agreement(model, image, library)
+        for size in SIZES:
+            # Its windows lie inside the image only, so it has fewer of them: compared by the window.
+            asked = int(np.prod([len(range(0, side - size + 1, STRIDE)) for side in image.shape[:2]]))
+            mine, other = found[f"steerlib {size}"] / len(windows[size]), found[size] / asked
+            rows.append(row(f"a window of {size} pixels", mine, name, other))
+    return rows
+
+
+def agreement(model: keras.Model, image: np.ndarray, library: Library, size: int = 15) -> str:
+    """Say how far another library's effects differ: with windows side by side each pixel shows that of one window."""
+    library.seconds("occlusion", size, size)
+    map = np.degrees(library.map)
+    starts = [(r, c) for r in range(0, 66 - size + 1, size) for c in range(0, 200 - size + 1, size)]
+    windows = [(slice(r, r + size), slice(c, c + size)) for r, c in starts]
+    effects = predict(model, image[np.newaxis])[0] - angles_without(model, image, 0 * image, windows, 256)
+    theirs = np.array([map[window].mean() for window in windows])
+    if np.abs(theirs - effects).max() < 0.01:
+        return f" (same effects, to {np.abs(theirs - effects).max():.0e}°)"
+    return f" (its effects correlate by {np.corrcoef(theirs, effects)[0, 1]:+.3f})"
+
+
+def grad_cam_rows(model: keras.Model, image: np.ndarray, libraries: list[Library]) -> list[Row]:
+    """Compare Grad-CAM of one frame, and check that the maps have the same form."""
+    cells = grad_cam(model, image, "conv3", "right", enlarged=False)
+    stretched = cv2.resize(cells, (200, 66))  # as the others do it
+    ways = {library.name: lambda library=library: library.seconds("grad-cam") for library in libraries}
+    found = in_turn({"steerlib": lambda: void(grad_cam(model, image, "conv3", "right")), **ways}, 20)
+    rows = []
+    for library in libraries:
+        theirs = np.maximum(library.map, 0)
+        mine = cells if theirs.shape == cells.shape else stretched
+        same = np.corrcoef(theirs.ravel(), mine.ravel())[0, 1]
+        what = "cells only" if theirs.shape == cells.shape else "map"
+        words = f"{LIBRARIES[library.name]} ({what}; correlation {same:+.3f})"
+        rows.append(row("Grad-CAM of a frame", found["steerlib"], words, found[library.name]))
+    return rows
+
+
+def void(_: object) -> None:
+    """Forget a result, which `in_turn` would take for a time."""
+
+
+def drive_row(model: keras.Model, images: np.ndarray) -> Row:
+    """Compare Grad-CAM of many frames at once with one after the other."""
+
+    def one_by_one() -> None:
+        for image in images:
+            grad_cam(model, image)
+
+    found = in_turn({"batch": lambda: void(grad_cam(model, images)), "single": one_by_one})
+    speeds = {name: f"{len(images) / seconds:,.0f} frames/s" for name, seconds in found.items()}
+    ratio = f"{found['single'] / found['batch']:.1f} ×"
+    return f"Grad-CAM of {len(images)} frames at once", speeds["batch"], "one by one", speeds["single"], ratio
+
+
+def single_rows(model: keras.Model, image: np.ndarray) -> list[Row]:
+    """Compare maps of one frame with the network's answer to it."""
+    ways = {"hypercolumns": hypercolumns, "VisualBackProp": visual_backprop, "Grad-CAM": grad_cam}
+    runs = {name: lambda way=way: void(way(model, image)) for name, way in ways.items()}
+    found = in_turn({**runs, "predict": lambda: void(predict(model, image[np.newaxis]))}, 50)
+    return [row(f"{name} of a frame", found[name], "`predict` of a frame", found["predict"]) for name in ways]
+
+
+def training_row(drive: Drive) -> Row:
+    """Compare what `train` feeds with plain Keras on one array in memory; epochs of 600 frames."""
+    drive = drive.subset(np.arange(600) % len(drive))
+    batches, images, radians = _Batches(drive, 50, 0), drive.images(), np.radians(drive.angles)[:, np.newaxis]
+    models = pilotnet(seed=0), pilotnet(seed=0)
+    for model in models:
+        model.compile("adam", loss="mean_squared_error", metrics=[degrees])
+    found = in_turn(
+        {
+            "ours": lambda: void(models[0].fit(batches, shuffle=False, verbose=0)),
+            "array": lambda: void(models[1].fit(images, radians, batch_size=50, verbose=0)),
+            "feeding": lambda: void([batches[i] for i in range(len(batches))]),
+        },
+        5,
+    )
+    speeds = {name: f"{len(drive) / seconds:,.0f} frames/s" for name, seconds in found.items()}
+    ratio = f"{found['array'] / found['ours']:.2f} ×; making batches takes {found['feeding'] / found['ours']:.1%}"
+    return "training, batches of 50", speeds["ours"], "`model.fit`, one array in memory", speeds["array"], ratio
+
+
+def limit_rows(model: keras.Model, images: np.ndarray) -> list[Row]:
+    """Say which share of the arithmetic speed of a large matrix product the maps reach."""
+    matrix = tf.random.normal((2048, 2048), seed=0)
+    ways = {size: lambda size=size: void(occlusion_map(model, images[0], (size,), STRIDE)) for size in SIZES}
+    ways |= {"product": lambda: void((matrix @ matrix).numpy()), "forward": lambda: void(predict(model, images))}
+    found, rows = in_turn(ways, 5), []
+    limit = 2 * 2048**3 / found["product"]
+    whole = sum(2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1]) for layer in kernels(model))
+    work = {f"occlusion, windows of {size} pixels": (patch_work(model, images[0], size), found[size]) for size in SIZES}
+    work |= {f"{len(images)} whole images": (whole * len(images), found["forward"])}
+    for name, (operations, seconds) in work.items():
+        speed = operations / seconds
+        product = "product of 2048 × 2048 matrices"
+        rows.append((name, giga(speed), product, giga(limit), f"{speed / limit:.0%} of its speed"))
+    return rows
+
+
+def kernels(model: keras.Model) -> list[keras.Layer]:
+    """List the layers that multiply."""
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)]
+
+
+def patch_work(model: keras.Model, image: np.ndarray, size: int) -> float:
+    """Count multiplications and additions of a map, from the tables that tell what is computed."""
+    vars(model)["_steerlib_plans"].clear()
+    occlusion_map(model, image, (size,), STRIDE)
+    (chunks,) = vars(model)["_steerlib_plans"].values()
+    total = 0.0
+    for chunk in chunks:
+        for layer, table in zip(kernels(model), chunk.tables):
+            windows, *patch = table.shape
+            cells = [(n - k) // s + 1 for n, k, s in zip(patch, layer.kernel_size, layer.strides)]
+            total += 2 * windows * np.prod(cells) * np.prod(layer.kernel.shape)
+        # The first dense layer sees the changed cells of the last convolution, the others all they are given.
+        first, *others = [layer for layer in kernels(model) if isinstance(layer, keras.layers.Dense)]
+        total += 2 * windows * np.prod(cells) * layer.filters * first.units
+        total += 2 * windows * sum(np.prod(other.kernel.shape) for other in others)
+    return total
+
+
+def memory_row() -> Row:
+    """Say how much memory the article's map takes, in a process of its own; on Linux, whose kernel counts it."""
+    code = (
+        "from pathlib import Path\nfrom steerlib.data import load_drive\n"
+        "from steerlib.model import load_model, predict\n"
+        "from steerlib.occlusion import occlusion_map\nmodel, images = load_model(), load_drive().images([0])\n"
+        "def peak():\n"
+        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return next(line.split()[1] for line in lines if line.startswith('VmHWM'))\n"
+        "predict(model, images)\nbefore = peak()\n"
+        f"occlusion_map(model, images[0], {SIZES}, {STRIDE})\nprint(before, peak())"
+    )
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    before, peak = (int(kilobytes) / 1024 for kilobytes in output.split())
+    array = 2 * 3434 * 66 * 200 * 3 * 4 / 2**20
+    return (
+        "memory for that map",
+        f"{peak:.0f} MiB",
+        "the process before it",
+        f"{before:.0f} MiB",
+        f"{array:.0f} MiB for one array of hidden images",
+    )
+
+
+def row(name: str, mine: float, other_name: str, other: float) -> Row:
+    """Make a row of two times; the ratio is above 1 where ours is faster."""
+    return name, readable(mine), other_name, readable(other), f"{other / mine:.1f} ×"
+
+
+def readable(seconds: float) -> str:
+    """Write a time with a unit that suits it."""
+    for unit, factor in (("s", 1), ("ms", 1e3)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.2f} {unit}"
+    return f"{seconds * 1e6:.0f} µs"
+
+
+def giga(speed: float) -> str:
+    """Write operations a second."""
+    return f"{speed / 1e9:.0f} GFLOP/s"
+
+
+def machine() -> str:
+    """Describe the machine and what runs on it."""
+    cpu = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        cpu = next((line.split(":")[1].strip() for line in information.read_text().splitlines() if "name" in line), cpu)
+    versions = f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    return f"{os.cpu_count()} cores ({cpu}), {platform.system()}, {versions}"
+
+
+def main() -> None:
+    """Run all of it, print the table, and write it into the README between its two marks."""
+    drive, model = load_drive(), load_model()
+    images = drive.images()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        np.save(folder / "frame.npy", images[60])
+        for k, weight in enumerate(model.get_weights()):
+            np.save(folder / f"weight{k}.npy", weight)
+        libraries, missing = [], []
+        python = environment()
+        for name, title in LIBRARIES.items():
+            try:
+                libraries.append(Library(python, name, folder))
+            except (OSError, RuntimeError) as error:
+                missing.append((title, "", f"could not be installed or started: {error}", "", ""))
+        rows = []
+        for part in (
+            lambda: occlusion_rows(model, images[60], libraries),
+            lambda: grad_cam_rows(model, images[60], libraries),
+            lambda: single_rows(model, images[60]),
+            lambda: [drive_row(model, images)],
+            lambda: [training_row(drive)],
+            lambda: limit_rows(model, images),
+            lambda: [memory_row()] if Path("/proc/self/status").exists() else [],
+        ):
+            found = part()
+            for one in found:
+                print(" | ".join(one), flush=True)
+            rows += found
+        for library in libraries:
+            library.close()
+    header = ("what", "steerlib", "compared with", "takes", "ratio")
+    lines = ["| " + " | ".join(one) + " |" for one in (header, ("---",) * 5, *rows, *missing)]
+    text = "\n".join([f"Medians of runs in turn on {machine()}.", "", *lines, ""])
+    before, rest = README.read_text("utf-8").split(BEGIN)
+    with replacing(README) as unfinished:
+        unfinished.write_text(f"{before}{BEGIN}{text}{END}{rest.split(END)[1]}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
