@@ -11,7 +11,7 @@ padding. The tables depend on the windows only and are kept for the next frame.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -71,8 +71,8 @@ class Chunk(NamedTuple):
 
 def angles_without(
     model: keras.Model, image: np.ndarray, filler: np.ndarray, windows: Sequence[Window], batch_size: int
-) -> np.ndarray | None:
-    """Ask for the angle with each of the windows hidden.
+) -> Iterator[tuple[np.ndarray, np.ndarray]] | None:
+    """Ask for the angle with each of the windows hidden, a batch of windows at a time.
 
     Introduced in notebook 03.
 
@@ -90,18 +90,19 @@ def angles_without(
 
     Returns
     -------
-    (n,) float32, or None
-        Degrees, positive = right; equal to those of whole hidden images up to rounding. None, and a warning that says
-        why, where the model does not begin with steps that can be computed in patches.
+    iterator of (positions, angles), or None
+        Where in the list the windows of a batch stand, (k,) int, and (k,) float32 degrees, positive = right; equal to
+        those of whole hidden images up to rounding. None, and a warning that says why, where the model does not begin
+        with steps that can be computed in patches.
     """
     cut = cached_function(model, "cut", _cut)
     if isinstance(cut, str):
-        warnings.warn(f"network {model.name!r}: computed without shortcuts, since {cut}", stacklevel=3)
+        warnings.warn(f"network {model.name!r}: computed without shortcuts, since {cut}", stacklevel=4)
         return None
     bounds = np.array([[(side.start, side.stop) for side in window] for window in windows])
     chunks = _planned(model, cut, bounds, image.shape[:2], batch_size)
     run = cached_function(model, "patches", lambda _: _patches(cut))
-    outputs = cut.maps(tf.constant(image[np.newaxis]), training=False)
+    outputs = cached_function(model, "maps", lambda _: _maps(cut))(tf.constant(image[np.newaxis]))
     maps = [image[np.newaxis], *(outputs[str(k)].numpy() for k in range(len(cut.steps)))]
     # Row 0 of each source is the padding.
     paddings = [*(step.padding for step in cut.steps), 0.0]
@@ -110,10 +111,7 @@ def angles_without(
         for map, padding in zip(maps, paddings)
     ]
     filled = tf.constant(filler.reshape(-1, filler.shape[-1]), tf.float32)
-    angles = np.empty(len(windows), np.float32)
-    for chunk in chunks:
-        angles[chunk.windows] = run(sources, filled, chunk.tables, chunk.place).numpy()
-    return angles
+    return ((chunk.windows, run(sources, filled, chunk.tables, chunk.place).numpy()) for chunk in chunks)
 
 
 def changed(start: int, stop: int, kernel: int, stride: int, before: int, size: int) -> tuple[int, int]:
@@ -296,6 +294,16 @@ def _table(sides: Sequence[np.ndarray], size: Sequence[int], patches: np.ndarray
     known = [(side >= 0) & (side < n) for side, n in zip(sides, size)]
     table = np.where(within[0][:, :, None] & within[1][:, None], patch, untouched)
     return tf.constant(np.where(known[0][:, :, None] & known[1][:, None], table, 0), tf.int32)
+
+
+def _maps(cut: Cut) -> Callable:
+    """Build the function that gives the output of each step."""
+
+    @tf.function(input_signature=[tf.TensorSpec(cut.maps.input.shape, tf.float32)])
+    def run(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return cut.maps(image, training=False)
+
+    return run
 
 
 def _patches(cut: Cut) -> Callable:

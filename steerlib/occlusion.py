@@ -1,6 +1,6 @@
 """What happens to the angle when a window of the image is hidden (notebook 03)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import keras
@@ -55,6 +55,27 @@ def occlusion_map(
     ValueError
         If a size, the stride, the fill or the image is not one of those described.
     """
+    *_, map = occlusion_steps(model, image, sizes, stride, fill, batch_size)
+    return map
+
+
+def occlusion_steps(
+    model: keras.Model,
+    image: np.ndarray,
+    sizes: Sequence[int] = (15, 50),
+    stride: int = 2,
+    fill: float | str = 0.0,
+    batch_size: int = 256,
+) -> Iterator[np.ndarray | None]:
+    """Compute an `occlusion_map` in steps, between which something else can be done, or after which to stop.
+
+    Introduced in notebook 03. Parameters and errors are those of `occlusion_map`.
+
+    Yields
+    ------
+    None, or (66, 200) float32
+        None after each batch of windows; at last the map.
+    """
     image = check_image(model, image)
     filler = fill_image(image, fill)
     if not np.ndim(sizes) or not len(sizes) or min(sizes) < 1:
@@ -70,13 +91,14 @@ def occlusion_map(
     maps = []
     for size in sizes:
         windows = [_window((row, column), size, image.shape) for row in rows for column in columns]
-        angles = angles_without(model, image, filler, windows, batch_size)
-        if angles is None:
-            angles = _angles_without(model, image, filler, windows, batch_size)
-        effects = angle - angles
+        effects = np.empty(len(windows), np.float32)
+        parts = angles_without(model, image, filler, windows, batch_size)
+        for positions, angles in parts or _angles_without(model, image, filler, windows, batch_size):
+            effects[positions] = angle - angles
+            yield None
         effects = effects.reshape(rows.size, columns.size)
         maps.append(_shares(height, rows, size) @ effects @ _shares(width, columns, size).T)
-    return np.mean(maps, axis=0).astype(np.float32)
+    yield np.mean(maps, axis=0).astype(np.float32)
 
 
 def occlude(image: np.ndarray, center: tuple[int, int], size: int, fill: float | str = 0.0) -> np.ndarray:
@@ -152,18 +174,16 @@ def _window(center: tuple[int, int], size: int, shape: tuple[int, ...]) -> Windo
 
 def _angles_without(
     model: keras.Model, image: np.ndarray, filler: np.ndarray, windows: Sequence[Window], batch_size: int
-) -> np.ndarray:
-    """Ask for the angle with each of the windows hidden, a batch of them at a time."""
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Ask for the angle with each of the windows hidden, as `angles_without` does, with whole hidden images."""
     batch = np.repeat(image[np.newaxis], min(batch_size, len(windows)), axis=0)
-    angles = []
     for start in range(0, len(windows), len(batch)):
         chunk = windows[start : start + len(batch)]
         for hidden, window in zip(batch, chunk):
             hidden[window] = filler[window]
-        angles.append(predict(model, batch[: len(chunk)], batch_size))
+        yield slice(start, start + len(chunk)), predict(model, batch[: len(chunk)], batch_size)
         for hidden, window in zip(batch, chunk):
             hidden[window] = image[window]
-    return np.concatenate(angles)
 
 
 def _shares(length: int, centers: np.ndarray, size: int) -> np.ndarray:

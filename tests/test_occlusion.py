@@ -168,6 +168,24 @@ def test_the_batches_do_not_matter_and_are_never_exceeded(monkeypatch):
     assert vars(model)["_steerlib"]["angles"].experimental_get_tracing_count() == 1
 
 
+def test_steps_end_with_the_map_and_compute_only_what_is_asked_for(monkeypatch):
+    model, image = curved_network(), picture(SMALL)
+    *between, last = steerlib.occlusion.occlusion_steps(model, image, sizes=(4, 9), stride=2, batch_size=20)
+    np.testing.assert_allclose(last, occlusion_map(model, image, sizes=(4, 9), stride=2), atol=1e-4)
+    assert len(between) > 4 and all(step is None for step in between)
+    asked = []
+
+    def counted(model, images, *_):
+        asked.append(len(images))
+        return predict(model, images)
+
+    monkeypatch.setattr(steerlib.occlusion, "predict", counted)
+    monkeypatch.setattr(steerlib.occlusion, "angles_without", lambda *_: None)  # whole hidden images
+    steps = steerlib.occlusion.occlusion_steps(model, image, sizes=(4,), stride=1, batch_size=7)
+    next(steps)
+    assert asked == [1, 7]
+
+
 def test_a_model_that_was_asked_is_freed():
     model = curved_network()
     occlusion_map(model, picture(SMALL), sizes=(5,), stride=5)
