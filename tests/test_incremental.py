@@ -3,6 +3,7 @@
 import gc
 import warnings
 import weakref
+from unittest import mock
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 import steerlib.incremental
-from steerlib.incremental import angles_without, changed
+from steerlib.incremental import angles_without, changed, inner
 from steerlib.model import pilotnet, pilotnet_gap, predict
 from steerlib.occlusion import fill_image, occlusion_map
 
@@ -49,6 +50,24 @@ def test_the_changed_cells_are_those_that_see_a_changed_input(start, length, ker
     sees = [i for i in range(size) if any(start <= i * stride - before + k < start + length for k in range(kernel))]
     first, last = changed(start, start + length, kernel, stride, before, size)
     assert list(range(first, last)) == sees
+
+
+@given(
+    start=st.integers(0, 15),
+    length=st.integers(1, 16),
+    kernel=st.integers(1, 7),
+    stride=st.integers(1, 4),
+    padding=st.sampled_from(["valid", "same"]),
+)
+def test_the_inner_cells_are_those_that_see_hidden_inputs_only(start, length, kernel, stride, padding):
+    size, stop = 16, min(start + length, 16)
+    output = -(-size // stride) if padding == "same" else (size - kernel) // stride + 1
+    before = max((output - 1) * stride + kernel - size, 0) // 2 if padding == "same" else 0
+    seen = [[i * stride - before + k for k in range(kernel)] for i in range(output)]
+    expected = [i for i, some in enumerate(seen) if all(start <= k < stop for k in some if 0 <= k < size)]
+    first, last = inner(start, stop, kernel, stride, before, size, output)
+    # Beyond a hidden part that ends at the border come only inputs that no cell sees, and padding.
+    assert list(range(first, last)) == expected
 
 
 STEP = st.fixed_dictionaries(
@@ -93,7 +112,7 @@ def network(steps, head, seed):
     return keras.Model(image, layers.Rescaling(2.0)(keras.ops.arctan(layers.Dense(1)(x))))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(STEP, min_size=1, max_size=4),
     head=st.sampled_from(HEADS),
@@ -101,8 +120,9 @@ def network(steps, head, seed):
     stride=st.integers(1, 6),
     fill=st.sampled_from([0.0, 0.7, "mean", "blur"]),
     seed=st.integers(0, 5),
+    shared=st.sampled_from([0, 0.8, 100]),  # stripes never, where they save work, or wherever they can be used
 )
-def test_patches_give_what_whole_images_give(steps, head, side, stride, fill, seed):
+def test_patches_give_what_whole_images_give(steps, head, side, stride, fill, seed, shared):
     model = network(steps, head, seed)
     image = np.random.default_rng(seed).random((*SIZE, 3), dtype=np.float32)
     filler = np.array(fill_image(image, fill))
@@ -112,9 +132,9 @@ def test_patches_give_what_whole_images_give(steps, head, side, stride, fill, se
         for place in places
     ]
     windows = [window for window in windows if all(part.start < part.stop for part in window)]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), mock.patch.object(steerlib.incremental, "SHARED", shared):
         warnings.simplefilter("ignore", UserWarning)
-        found = patched(model, image, filler, windows, 16)
+        found = patched(model, image, filler, windows, 32)
     if found is not None:
         np.testing.assert_allclose(found, whole(model, image, filler, windows), atol=1e-4)
     else:
@@ -133,6 +153,17 @@ def test_pilotnet(build, size):
         for place in [(0, 0), (65, 199), (33, 100), (20, 3), (64, 120), (5, 198), (40, 60)]
     ]
     found = patched(model, image, filler, windows, 256)
+    np.testing.assert_allclose(found, whole(model, image, filler, windows), atol=1e-4)
+
+
+def test_large_windows_share_the_rows_between_their_edges():
+    model = pilotnet(seed=1)
+    image = np.random.default_rng(3).random((66, 200, 3), dtype=np.float32)
+    filler = np.array(fill_image(image, "blur"))
+    windows = [(slice(max(0, r), min(66, r + 50)), slice(c, c + 50)) for r in range(-25, 42, 3) for c in (10, 57, 140)]
+    found = patched(model, image, filler, windows, 256)
+    (plan,) = vars(model)["_steerlib_plans"].values()
+    assert plan.bands == (2, 2, 1, 1, 1) and plan.count == 3
     np.testing.assert_allclose(found, whole(model, image, filler, windows), atol=1e-4)
 
 
@@ -178,7 +209,7 @@ def test_chunks_are_no_larger_than_asked(monkeypatch):
     image = np.random.default_rng(0).random((*SIZE, 3), dtype=np.float32)
     for size in (1, 5, 64):
         occlusion_map(model, image, sizes=(5,), stride=1, batch_size=size)
-        chunks = list(vars(model)["_steerlib_plans"].values())[-1]
+        chunks = list(vars(model)["_steerlib_plans"].values())[-1].chunks
         assert max(len(chunk.windows) for chunk in chunks) <= size
         assert sorted(np.concatenate([chunk.windows for chunk in chunks])) == list(range(SIZE[0] * SIZE[1]))
 
