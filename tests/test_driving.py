@@ -1,0 +1,135 @@
+"""The car against the closed form of a circle, the measure against logs made by hand, closed loop with known drivers."""
+
+import keras
+import numpy as np
+import pytest
+
+from steerlib import driving, roads
+from steerlib.driving import Log, autonomy, constant, drive_roads, judge, network, reference
+from steerlib.roads import SPEED, STEERING_RATIO, WHEEL_BASE, Pose, Scene
+
+SEED = 2000
+
+
+def log(offsets, angles=None, interventions=()):
+    """A log made by hand."""
+    offsets = np.array(offsets, float)
+    angles = np.zeros(len(offsets)) if angles is None else np.array(angles, float)
+    other = np.zeros(len(offsets))
+    return Log(1, other, offsets, other, angles, other, np.array(interventions, int))
+
+
+def test_autonomy_is_nvidias_formula():
+    # 10 interventions in 600 s are the example of their section 7: 90 %.
+    roads_driven = [log(np.full(600, 0.2), interventions=[5])] * 10
+    found = judge(roads_driven)
+    assert found.interventions == 10 and found.seconds == pytest.approx(600)
+    assert found.autonomy == pytest.approx(90.0)
+    assert judge([log(np.zeros(600))]).autonomy == 100
+    assert judge([log(np.zeros(100), interventions=range(5))]).autonomy == 0  # not below zero
+
+
+def test_offsets_and_comfort_by_hand():
+    found = judge([log([0.1, -0.3, 0.2], [0, 2, -2]), log([-0.4], [50])])
+    assert found.mean_offset == pytest.approx(0.25) and found.largest_offset == pytest.approx(0.4)
+    assert found.steering_rate == pytest.approx((2 + 4) / 2 / driving.INTERVAL)  # no step from one road to the next
+    with pytest.raises(ValueError, match="nothing was driven"):
+        judge([])
+
+
+@pytest.mark.parametrize("angle", [-40.0, 25.0, 90.0])
+def test_a_held_wheel_drives_a_circle(monkeypatch, angle):
+    """On the plane, whatever the road: the car's path is a circle of radius 2.7 m / tan(angle / 15)."""
+    monkeypatch.setattr(driving, "OFF_LANE", np.inf)
+    (driven,) = drive_roads(constant(angle), SEED, 3.0, False)
+    start = round(abs(angle) / (driving.MAX_RATE * driving.INTERVAL) + 0.5)  # until then the wheel is still turning
+    assert np.allclose(driven.angle[start:], angle)
+    scene = Scene(SEED)
+    center = scene.road.at("lane_width", driven.distance) / 2
+    x, y = scene.road.to_world(driven.distance, center + driven.offset)
+    radius = WHEEL_BASE / np.tan(np.radians(angle / STEERING_RATIO))
+    heading = scene.road.at("heading", driven.distance[start]) + np.radians(driven.heading[start])
+    middle = x[start] - radius * np.sin(heading), y[start] + radius * np.cos(heading)
+    distances = np.hypot(x[start:] - middle[0], y[start:] - middle[1])
+    assert np.allclose(distances, abs(radius), rtol=0.01)
+    turned = np.unwrap(np.arctan2(y[start:] - middle[1], x[start:] - middle[0]))
+    seconds = driving.INTERVAL * (len(turned) - 1)
+    assert (turned[-1] - turned[0]) * radius == pytest.approx(SPEED * seconds, rel=0.01)
+
+
+def test_the_reference_driver_needs_nobody_and_who_sleeps_does():
+    best, asleep = (autonomy(policy, range(SEED, SEED + 3), 20.0, False) for policy in (reference, constant(0.0)))
+    assert best.autonomy == 100 and best.interventions == 0 and best.largest_offset < 0.6
+    assert asleep.interventions > 3 and asleep.autonomy < 70
+    for driven in asleep.logs:
+        assert np.all(np.abs(driven.offset) <= driving.OFF_LANE)  # a car further away was put back before its picture
+        assert np.all(driven.offset[driven.interventions] == 0) and np.all(driven.heading[driven.interventions] == 0)
+
+
+def test_the_wheel_turns_no_faster_than_its_motor_and_no_further_than_its_stop(monkeypatch):
+    monkeypatch.setattr(driving, "OFF_LANE", np.inf)
+
+    def wild(images, scenes, poses):
+        wild.calls += 1
+        return np.full(len(poses), 300.0 if wild.calls < 10 else -300.0)
+
+    wild.sees, wild.calls = False, 0
+    (driven,) = drive_roads(wild, SEED, 2.0, False)
+    step = driving.MAX_RATE * driving.INTERVAL
+    assert driven.angle[0] == step and np.abs(np.diff(driven.angle)).max() <= step + 1e-9
+    assert driven.angle.max() == roads.MAX_STEERING and driven.angle.min() >= -roads.MAX_STEERING
+
+
+def test_a_policy_sees_what_the_camera_sees():
+    seen = []
+
+    def watcher(images, scenes, poses):
+        seen.append((images, list(poses)))
+        return reference(None, scenes, poses)
+
+    drive_roads(watcher, [SEED, SEED + 1, SEED + 2], 0.3, False)
+    assert len(seen) == 3
+    images, poses = seen[-1]
+    assert images.shape == (3, 66, 200, 3) and images.dtype == np.float32
+    for image, seed, pose in zip(images, (SEED, SEED + 1, SEED + 2), poses):
+        expected = driving._photograph(Scene(seed), pose)
+        assert np.array_equal(np.rint(255 * image), expected)
+        assert pose.distance == pytest.approx(driving.START + 2 * driving.INTERVAL * SPEED, abs=0.2)
+
+
+def test_a_network_drives_and_the_same_roads_give_the_same_drive():
+    image = keras.Input((66, 200, 3))
+    x = keras.layers.Dense(1, kernel_initializer=keras.initializers.RandomNormal(0, 0.02, seed=0))(
+        keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 5, 4)(image))
+    )
+    model = keras.Model(image, x)
+    first, again = (drive_roads(model, [SEED, SEED + 1], 0.5, False) for _ in range(2))
+    for one, other in zip(first, again):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other))
+    assert np.abs(first[0].angle).max() > 0  # it did steer
+    alone = drive_roads(network(model), SEED, 0.5, False)
+    assert np.allclose(alone[0].angle, first[0].angle, atol=1e-4)
+
+
+@pytest.mark.parametrize("answer", [np.zeros(3), [np.nan], "left", [[0.0]]])
+def test_an_answer_that_is_no_angle_is_refused(answer):
+    def strange(images, scenes, poses):
+        return answer
+
+    strange.sees = False
+    with pytest.raises(ValueError):
+        drive_roads(strange, SEED, 1.0, False)
+
+
+@pytest.mark.parametrize(("seeds", "seconds"), [([], 10), ([1], 0), ([1], -3)])
+def test_nothing_to_drive_is_said(seeds, seconds):
+    with pytest.raises(ValueError, match="expected one or more"):
+        drive_roads(reference, seeds, seconds, False)
+
+
+def test_the_log_says_where_the_car_was():
+    (driven,) = drive_roads(reference, SEED, 2.0, False)
+    scene, pose = Scene(SEED), Pose(driving.START, time=0.0)
+    assert len(driven.offset) == 20 and driven.distance[0] == driving.START and driven.offset[0] == 0
+    assert driven.reference[0] == pytest.approx(scene.steering(pose))
+    assert np.allclose(driven.angle, driven.reference)
