@@ -6,13 +6,11 @@ from urllib.parse import quote
 
 EXPLORER = ".jp-OutputArea-output .widget-vbox"
 PICTURE = f"{EXPLORER} .widget-image"
+IDLE = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 # What the kernel says that is an error, kept from the moment the kernel is there.
-LISTEN = """async () => {
-    const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
-    const panel = () => window.jupyterapp?.shell?.currentWidget;
-    while (panel()?.sessionContext?.session?.kernel?.status !== 'idle') await wait(50);
+LISTEN = """() => {
     window.kernelErrors = [];
-    panel().sessionContext.iopubMessage.connect((_, message) => {
+    window.jupyterapp.shell.currentWidget.sessionContext.iopubMessage.connect((_, message) => {
         if (message.header.msg_type === 'error') window.kernelErrors.push(message.content.traceback.join('\\n'));
     });
 }"""
@@ -34,10 +32,10 @@ class NotebookPage:
         self.page, self.console = self.context.new_page(), []
         self.page.on("console", lambda message: self.console.append(message) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.console.append(error))
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(40_000)
         place = f"http://127.0.0.1:{lab.port}/lab/workspaces/{path.stem}/tree/{quote(path.name)}"
         self.page.goto(f"{place}?reset&token={lab.token}")
-        self.page.wait_for_selector(".jp-NotebookPanel")
+        self.page.wait_for_function(IDLE)
         self.page.evaluate(LISTEN)
         # The file browser takes a fifth of the window.
         self.page.evaluate("window.jupyterapp.shell.collapseLeft()")
@@ -90,9 +88,8 @@ class NotebookPage:
     def watch(self) -> None:
         """Begin to count the pictures that are shown."""
         observer = "new MutationObserver(changes => { window.pictures += changes.length; })"
-        self.page.evaluate(
-            f"window.pictures = 0; {observer}.observe(document.querySelector('{PICTURE}'), {{attributeFilter: ['src']}})"
-        )
+        picture = f"document.querySelector('{PICTURE}')"
+        self.page.evaluate(f"window.pictures = 0; {observer}.observe({picture}, {{attributeFilter: ['src']}})")
 
     def watched(self) -> int:
         """Tell how many pictures were shown since `watch`."""

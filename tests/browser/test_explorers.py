@@ -14,6 +14,7 @@ from lab_page import EXPLORER, NotebookPage
 from nbformat.v4 import new_code_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 TRAINED = {
     "network": "from steerlib.model import load_model\nnetwork = load_model()",
     "gap": "from steerlib.model import load_model\ngap = load_model('pilotnet_gap')",
@@ -39,7 +40,8 @@ def open_notebook(chromium, lab):
 
     def open_notebook(*sources):
         path = lab.notebooks / f"{len(list(lab.notebooks.iterdir()))}.ipynb"
-        nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), path)
+        cells = [new_code_cell(source) for source in sources]
+        nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
         opened.append(NotebookPage(chromium, lab, path))
         return opened[0]
 
@@ -76,7 +78,7 @@ def move_all(notebook):
     return moved
 
 
-@pytest.mark.parametrize(("kind", "sources"), explorer_cells())
+@pytest.mark.parametrize(("kind", "sources"), list(explorer_cells()))
 def test_every_control_moves_by_keyboard(kind, sources, open_notebook, screenshots, request):
     notebook = open_notebook(*sources)
     page, name = notebook.page, request.node.callspec.id
@@ -157,9 +159,12 @@ def test_the_code_is_copied_and_draws_the_picture(open_notebook):
 
 def test_errors_do_not_escape(open_notebook):
     """The other tests would be blind without this."""
-    cell = "import ipywidgets as widgets\nslider = widgets.IntSlider(description='frame')\npicture = widgets.Image(value=b'')\n"
-    cell += "slider.observe(lambda _: 1 / 0, 'value')\nmessage = widgets.HTML('<b role=\"alert\">No picture.</b>')\n"
-    notebook = open_notebook(cell + "widgets.VBox([widgets.HBox([slider]), picture, message])")
+    cell = """
+import ipywidgets as widgets
+slider, picture = widgets.IntSlider(description="frame"), widgets.Image(value=b"", width=9, height=9)
+slider.observe(lambda _: 1 / 0, "value")
+widgets.VBox([widgets.HBox([slider]), picture, widgets.HTML('<b role="alert">No picture.</b>')])"""
+    notebook = open_notebook(cell)
     notebook.run()
     notebook.handle("frame").press("ArrowRight")
     notebook.page.wait_for_function("window.kernelErrors.length > 0")
