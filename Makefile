@@ -44,7 +44,8 @@ run_notebooks = models=$$(mktemp -d); trap 'rm -rf "$$models"' EXIT; \
 test: env
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m pytest -n 2 tests
+	$(RUN) -m pytest -n 2 tests --ignore tests/browser
+	$(RUN) -m pytest tests/browser
 	$(call run_notebooks,)
 	if [ -d $(REAL_DRIVE) ]; then $(call run_notebooks,$(REAL_DRIVE),--ignore notebooks/solutions); else test -z "$${CI:-}"; fi
 

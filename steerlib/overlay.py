@@ -209,6 +209,16 @@ def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> np.
     return np.hstack(columns)
 
 
+def grid(pictures: Sequence[np.ndarray], captions: Sequence[str], columns: int) -> np.ndarray:
+    """Join pictures of one size in rows of so many columns, see `side_by_side`; what is left over stays white."""
+    rows = []
+    for start in range(0, len(pictures), columns):
+        row = side_by_side(pictures[start : start + columns], captions[start : start + columns])
+        missing = columns * (pictures[0].shape[1] + 8) - row.shape[1]
+        rows.append(cv2.copyMakeBorder(row, 0, 0, 0, missing, cv2.BORDER_CONSTANT, value=PAPER))
+    return np.vstack(rows)
+
+
 def draw_angles(
     picture: np.ndarray,
     predicted: float | None = None,
@@ -248,6 +258,30 @@ def angles_strip(width: int, *angles: object) -> np.ndarray:
     return draw_angles(np.full((60, width, 3), PAPER, np.uint8), *angles)
 
 
+def angle_histogram(width: int, angles: ArrayLike, angle: float, limit: float = 45.0) -> np.ndarray:
+    """Draw how often each angle occurs in a drive and where one of them stands, as a strip (60, width, 3) uint8.
+
+    `angles` (n,) are degrees, positive = right; the ruler reaches to `limit` on both sides, as in `draw_angles`.
+    Fewer than 240 pixels are hard to read.
+    """
+    strip, ends, angles = np.full((60, width, 3), PAPER, np.uint8), (56, width - 56), np.asarray(angles)
+    counts, edges = np.histogram(np.clip(angles, -limit, limit), bins=45, range=(-limit, limit))
+    columns = np.rint(np.interp(edges, (-limit, limit), ends)).astype(int).tolist()
+    for count, left, right in zip(counts.tolist(), columns, columns[1:]):
+        # The square root, or the few frames in bends would not be seen beside the many that go straight.
+        top = 34 - round(30 * (count / counts.max()) ** 0.5)
+        cv2.rectangle(strip, (left, top), (max(left, right - 2), 34), (150, 150, 150) if count else PAPER, cv2.FILLED)
+    cv2.line(strip, (ends[0], 34), (ends[1], 34), INK, 1)
+    for word, x in (("left", 28), ("right", width - 28)):
+        write(strip, word, (x, 22), 48)
+        write(strip, f"{limit:.3g}", (x, 38), 48)
+    _pointer(strip, round(np.interp(angle, (-limit, limit), ends)), 36, 1)
+    side = "left" if angle < 0 else "right"
+    further = np.mean(angles < angle if angle < 0 else angles > angle)
+    write(strip, f"this frame among all: {100 * further:.0f} % are further {side}", (width // 2, 53), width - 8)
+    return strip
+
+
 def with_angles(picture: np.ndarray, bar: np.ndarray | None, *angles: object) -> np.ndarray:
     """Put a color bar, if there is one, and beside it the ruler of `draw_angles`, below a picture.
 
@@ -257,6 +291,40 @@ def with_angles(picture: np.ndarray, bar: np.ndarray | None, *angles: object) ->
     bar = np.zeros((60, 0, 3), np.uint8) if bar is None else bar
     ruler = angles_strip(max(0, _checked_picture(picture).shape[1] - bar.shape[1]), *angles)
     return np.vstack([picture, np.hstack([bar, ruler])])
+
+
+def fit(picture: np.ndarray, height: int, width: int = 900) -> np.ndarray:
+    """Fit a picture into (height, width, 3), its proportions kept; what it does not fill stays white."""
+    fitted = enlarge(picture, min(width, round(picture.shape[1] * height / len(picture))))[:height]
+    below, left = height - len(fitted), (width - fitted.shape[1]) // 2
+    right = width - fitted.shape[1] - left
+    return cv2.copyMakeBorder(fitted, 0, below, left, right, cv2.BORDER_CONSTANT, value=PAPER)
+
+
+def mark_window(view: np.ndarray, hidden: np.ndarray, center: tuple[int, int], size: int) -> np.ndarray:
+    """Put one window of a network's image into the view of it, in a frame that is seen on any ground.
+
+    Parameters
+    ----------
+    view : (H, W, 3) uint8
+    hidden : (h, w, 3) float32 in [0, 1]
+        What `steerlib.occlusion.occlude` gives.
+    center, size
+        The window in pixels of `hidden`, as for `steerlib.occlusion.occlude`.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    scale, first = np.divide(view.shape[:2], hidden.shape[:2]), np.array(center) - size // 2
+    corners = np.clip([first, first + size], 0, hidden.shape[:2]) * scale
+    (top, left), (bottom, right) = np.rint(corners).astype(int).tolist()
+    result, small = view.copy(), np.rint(255 * hidden).astype(np.uint8)
+    enlarged = cv2.resize(small, view.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    result[top:bottom, left:right] = enlarged[top:bottom, left:right]
+    for color, thickness in ((PAPER, 5), (INK, 2)):
+        cv2.rectangle(result, (left, top), (right - 1, bottom - 1), color, thickness)
+    return result
 
 
 def enlarge(picture: np.ndarray, width: int = 900, smooth: bool = True) -> np.ndarray:

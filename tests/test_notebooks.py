@@ -218,15 +218,14 @@ def test_log_lines_go_and_warnings_stay():
 
 # What a reader would see as an error, beside what is none: source, tag, and what nbmake says, None if it must pass.
 EXPLORER = """
-from contextlib import suppress
 import numpy as np
 from steerlib.data import Drive
-from steerlib.explore import Explorer
+from steerlib.explore import Drawing, Explorer
 drive = Drive.from_arrays("two", np.zeros((2, 256, 455, 3), np.uint8), np.zeros(2, np.float32))
 def draw(scene):
     if scene.index == 1:
         raise ValueError("the second frame is bad")
-    return scene.view, None, "a view"
+    yield Drawing(scene.view, None, "a view", "the code")
 explorer = Explorer(drive, None, {}, draw)
 """
 CASES = {
@@ -248,7 +247,7 @@ CASES = {
         None,
         "ZeroDivisionError",
     ),
-    "alert": (EXPLORER + "with suppress(ValueError):\n    explorer.frame.value = 1", None, "the second frame is bad"),
+    "alert": (EXPLORER + "explorer.frame.value = 1", None, "the second frame is bad"),
     "on_purpose": ("import ipywidgets\nwith ipywidgets.Output():\n    1 / 0", "raises-exception", None),
 }
 

@@ -1,0 +1,173 @@
+"""Every explorer in JupyterLab and Chromium, moved by keyboard and mouse.
+
+The notebooks are not run as a whole, for time (notebook 02 trains for minutes, and all are run under nbmake anyway).
+What is opened is a copy with the setup cell, the cell of the explorer and, where another cell trains the network that
+it shows, a line that loads one. One server serves them all; a notebook's kernel ends with its test.
+"""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from lab_page import EXPLORER, NotebookPage
+from nbformat.v4 import new_code_cell, new_notebook
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+TRAINED = {
+    "network": "from steerlib.model import load_model\nnetwork = load_model()",
+    "gap": "from steerlib.model import load_model\ngap = load_model('pilotnet_gap')",
+}
+# Where controls take the place of others: what to choose before all that is shown is moved.
+MODES = {"occlusion": [("show", "one window"), ("picture", "focus")]}
+
+
+def explorer_cells():
+    """Each explorer of the notebooks: the notebook, the kind, the setup cell and the explorer's own."""
+    for path in NOTEBOOKS:
+        code = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+        for source in code:
+            if found := re.match(r"explore\.(\w+)\((.*)\)$", source):
+                trained = [TRAINED[name] for name in found[2].split(", ") if name in TRAINED]
+                yield pytest.param(found[1], [code[0], *trained, source], id=f"{path.stem[:2]}-{found[1]}")
+
+
+@pytest.fixture
+def open_notebook(chromium, lab):
+    """Write a notebook of some cells and open it; when the test is over, tab and kernel end."""
+    opened = []
+
+    def open_notebook(*sources):
+        path = lab.notebooks / f"{len(list(lab.notebooks.iterdir()))}.ipynb"
+        cells = [new_code_cell(source) for source in sources]
+        nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+        opened.append(NotebookPage(chromium, lab, path))
+        return opened[0]
+
+    yield open_notebook
+    opened[0].close()
+    lab.stop_kernels()
+
+
+def move_all(notebook):
+    """Move every control that is shown, by keyboard, and see the picture change with each."""
+    page, moved = notebook.page, 0
+    for label in page.locator(f"{EXPLORER} .widget-hslider:visible .widget-label").all_inner_texts():
+        before, shown = notebook.source(), notebook.bytes()
+        notebook.handle(label).press("ArrowRight")
+        notebook.changed(before)
+        assert notebook.bytes() != shown, label
+        moved += 1
+    for group in page.locator(f"{EXPLORER} .widget-radio:visible").all():
+        chosen = group.locator("input:checked").get_attribute("value")
+        other = group.locator("input:not(:checked)").first.get_attribute("value")
+        for value in (other, chosen):
+            before, shown = notebook.settle(), notebook.bytes()
+            group.locator(f"input[value='{value}']").press("Space")
+            notebook.changed(before)
+            assert notebook.bytes() != shown, group.inner_text()
+        moved += 1
+    for box in page.locator(f"{EXPLORER} .widget-checkbox input:visible:enabled").all():
+        for _ in range(2):
+            before, shown = notebook.settle(), notebook.bytes()
+            box.press("Space")
+            notebook.changed(before)
+            assert notebook.bytes() != shown, box
+        moved += 1
+    return moved
+
+
+@pytest.mark.parametrize(("kind", "sources"), list(explorer_cells()))
+def test_every_control_moves_by_keyboard(kind, sources, open_notebook, screenshots, request):
+    notebook = open_notebook(*sources)
+    page, name = notebook.page, request.node.callspec.id
+    cells = notebook.run()
+    assert [cell["count"] for cell in cells] == list(range(1, len(sources) + 1))
+    assert [cell["errors"] for cell in cells] == [[]] * len(sources)
+    notebook.settle()
+    page.screenshot(path=screenshots / f"{name}.png")
+    size = page.locator(f"{EXPLORER} .widget-image").bounding_box()
+    box = page.locator(EXPLORER).first.evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert box[0] <= box[1], "wider than the window"
+    assert len(page.locator(f"{EXPLORER} .widget-image").get_attribute("title")) > 10
+    assert page.get_by_role("img").filter(visible=True).count() >= 1
+
+    for button in ("next frame", "previous frame"):
+        before = notebook.settle()
+        page.get_by_title(button).press("Enter")
+        notebook.changed(before)
+    assert move_all(notebook) >= 2
+    for label, option in MODES.get(kind, []):
+        notebook.choose(label, option)
+        notebook.settle()
+        page.screenshot(path=screenshots / f"{name}-{option.replace(' ', '-')}.png")
+        assert move_all(notebook) >= 2
+    before = notebook.settle()
+    page.locator(f"{EXPLORER} .widget-play button").first.press("Enter")
+    notebook.changed(notebook.changed(before))
+    page.locator(f"{EXPLORER} .widget-play button").first.press("Enter")
+
+    notebook.settle()
+    after = page.locator(f"{EXPLORER} .widget-image").bounding_box()
+    assert (after["width"], after["height"]) == (size["width"], size["height"])
+    assert notebook.errors() == []
+
+
+def test_the_last_picture_of_a_drag_belongs_to_the_last_value(open_notebook):
+    setup = "from steerlib import explore\nfrom steerlib.data import load_drive\nfrom steerlib.model import load_model"
+    notebook = open_notebook(setup, "explore.grad_cam(load_model(), load_drive())")
+    notebook.run()
+    page, handle = notebook.page, notebook.handle("frame")
+    notebook.settle()
+    notebook.watch()
+    start, track = handle.bounding_box(), notebook.control("frame").locator(".noUi-base").bounding_box()
+    y = start["y"] + start["height"] / 2
+    page.mouse.move(start["x"] + start["width"] / 2, y)
+    page.mouse.down()
+    for step in range(1, 61):
+        page.mouse.move(track["x"] + track["width"] * 0.8 * step / 60, y)
+    page.mouse.up()
+    value = int(handle.get_attribute("aria-valuetext"))
+    assert 200 < value < 299
+    page.wait_for_function(f"document.querySelector('{EXPLORER}').innerText.includes('{value}.jpg:')")
+    last = notebook.settle() and notebook.bytes()
+    assert 1 < notebook.watched() <= 60  # the picture moved along, and no picture was drawn in vain
+    for key in ("ArrowLeft", "ArrowRight"):
+        before = notebook.source()
+        handle.press(key)
+        notebook.changed(before)
+    assert handle.get_attribute("aria-valuetext") == str(value)
+    assert notebook.settle() and notebook.bytes() == last
+    assert notebook.errors() == []
+
+
+def test_the_code_is_copied_and_draws_the_picture(open_notebook):
+    setup = "from steerlib import explore\nfrom steerlib.data import load_drive\nfrom steerlib.model import load_model"
+    names = "network, road = load_model(), load_drive()\nexplore.hypercolumns(network, road)"
+    notebook = open_notebook(setup, names)
+    page = notebook.page
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notebook.run()
+    page.locator(f"{EXPLORER} .lm-Collapse-header, {EXPLORER} .jupyter-widget-Collapse-header").first.click()
+    page.get_by_role("button", name="Copy to the clipboard").press("Enter")
+    code = page.evaluate("navigator.clipboard.readText()")
+    assert "explain.explain(network, road.images([0])[0], 'hypercolumns'" in code
+    assert page.locator(f"{EXPLORER} pre").inner_text() == code
+    assert notebook.errors() == []
+
+
+def test_errors_do_not_escape(open_notebook):
+    """The other tests would be blind without this."""
+    cell = """
+import ipywidgets as widgets
+slider, picture = widgets.IntSlider(description="frame"), widgets.Image(value=b"", width=9, height=9)
+slider.observe(lambda _: 1 / 0, "value")
+widgets.VBox([widgets.HBox([slider]), picture, widgets.HTML('<b role="alert">No picture.</b>')])"""
+    notebook = open_notebook(cell)
+    notebook.run()
+    notebook.handle("frame").press("ArrowRight")
+    notebook.page.wait_for_function("window.kernelErrors.length > 0")
+    notebook.page.evaluate("console.error('a broken view')")
+    found = "\n".join(notebook.errors())
+    assert "ZeroDivisionError" in found and "No picture." in found and "a broken view" in found
