@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab test env notebooks drive model bench gallery clean
+.PHONY: help lab test test-sample test-real test-unit test-browser env notebooks drive model bench gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -39,15 +39,25 @@ lab: env
 run_notebooks = models=$$(mktemp -d); trap 'rm -rf "$$models"' EXIT; \
 	export STEERLIB_DRIVE=$(1) STEERLIB_MODELS="$$models"; \
 	$(RUN) -m pytest --nbmake --nbmake-timeout 600 notebooks/02_training.ipynb; \
-	$(RUN) -m pytest --nbmake --nbmake-timeout 600 -n 2 notebooks --ignore notebooks/02_training.ipynb $(2)
+	$(RUN) -m pytest --nbmake --nbmake-timeout 600 notebooks --ignore notebooks/02_training.ipynb $(2)
 
+# Two parts at a time, since none of them keeps two cores busy.
 test: env
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m pytest -n 2 tests --ignore tests/browser
-	$(RUN) -m pytest tests/browser
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) test-sample test-real test-unit test-browser
+
+test-sample:
 	$(call run_notebooks,)
+
+test-real:
 	if [ -d $(REAL_DRIVE) ]; then $(call run_notebooks,$(REAL_DRIVE),--ignore notebooks/solutions); else test -z "$${CI:-}"; fi
+
+test-unit:
+	$(RUN) -m pytest tests --ignore tests/browser
+
+test-browser:
+	$(RUN) -m pytest tests/browser
 
 notebooks: env
 	$(RUN) notebooks/execute.py

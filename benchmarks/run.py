@@ -123,7 +123,7 @@ def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: list[Librar
         model.predict(hidden, verbose=0)
 
     def chunks(size: int) -> None:
-        _angles_without(model, image, filler, windows[size], 256)
+        list(_angles_without(model, image, filler, windows[size], 256))
 
     ours = {f"steerlib {size}": lambda size=size: void(occlusion_map(model, image, (size,), STRIDE)) for size in SIZES}
     dense = {f"chunks {size}": lambda size=size: chunks(size) for size in SIZES}
@@ -155,7 +155,9 @@ def agreement(model: keras.Model, image: np.ndarray, library: Library, size: int
     map = np.degrees(library.map)
     starts = [(r, c) for r in range(0, 66 - size + 1, size) for c in range(0, 200 - size + 1, size)]
     windows = [(slice(r, r + size), slice(c, c + size)) for r, c in starts]
-    effects = predict(model, image[np.newaxis])[0] - angles_without(model, image, 0 * image, windows, 256)
+    effects = np.repeat(predict(model, image[np.newaxis]), len(windows))
+    for positions, angles in angles_without(model, image, 0 * image, windows, 256):
+        effects[positions] -= angles
     theirs = np.array([map[window].mean() for window in windows])
     if np.abs(theirs - effects).max() < 0.01:
         return f" (same effects, to {np.abs(theirs - effects).max():.0e}°)"

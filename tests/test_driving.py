@@ -1,4 +1,4 @@
-"""The car against the closed form of a circle, the measure against logs made by hand, closed loop with known drivers."""
+"""The car against the closed form of a circle, the measure against logs made by hand, known drivers in closed loop."""
 
 import keras
 import numpy as np
