@@ -167,15 +167,20 @@ def cells_to_pixels(cells: np.ndarray, model: keras.Model, layer: str, fade: boo
     (66, 200) float32
         In the unit of ``cells``.
     """
-    result = cells
-    _, step, field = _receptive_fields(model, layer)
+    rows, columns = cached_function(model, ("spread", layer, fade), lambda model: _spread(model, layer, fade))
+    return (rows @ cells @ columns.T).astype(np.float32)
+
+
+def _spread(model: keras.Model, layer: str, fade: bool) -> list[np.ndarray]:
+    """Give the share of each cell in each pixel, for rows and columns: (66, h) and (200, w)."""
+    shares, (_, step, field) = [], _receptive_fields(model, layer)
     for axis, centers in enumerate(cell_centers(model, layer)):
         pixels = np.arange(model.input_shape[1 + axis])
         outside = np.maximum(np.maximum(centers[0] - pixels, pixels - centers[-1]) - step[axis] / 2, 0)
         weight = np.clip(1 - 2 * outside / max(field[axis] - step[axis], 1), 0, 1) if fade and len(centers) > 1 else 1
-        # The other axis is done in the next turn: the result is turned over each time.
-        result = np.stack([np.interp(pixels, centers, line) * weight for line in result.T], axis=0)
-    return result.astype(np.float32)
+        share = [np.interp(pixels, centers, one) * weight for one in np.eye(len(centers))]
+        shares.append(np.stack(share, axis=1))
+    return shares
 
 
 def _receptive_fields(model: keras.Model, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
