@@ -205,6 +205,7 @@ class Explorer(widgets.VBox):
 
     def _show(self, scene: Scene, drawing: Drawing, seconds: float) -> None:
         """Put a drawing on the page."""
+        self.map = drawing.map
         picture = overlay.fit(drawing.picture, self._height, WIDTH)
         angles = scene.predicted, scene.recorded, scene.ruler
         self._encode(overlay.with_angles(picture, drawing.bar, *angles), drawing.words)
@@ -218,7 +219,7 @@ class Explorer(widgets.VBox):
             f'<button class="jupyter-button" onclick="{copy}">Copy to the clipboard</button>'
             f'<pre style="user-select: all; line-height: 1.4">{escape(drawing.code)}</pre>'
         )
-        self.error.value, self.map = "", drawing.map
+        self.error.value = ""
 
     def _encode(self, picture: np.ndarray, words: str) -> None:
         """Encode a picture, its colors in full resolution, and give it its text alternative."""
@@ -314,7 +315,7 @@ def occlusion(model: keras.Model, drive: Drive) -> Explorer:
             found = Explanation(map, True, "degrees lost when hidden", ("left", "right"), note + words, scene.predicted)
             if style == "magnitude":
                 found = found._replace(map=np.abs(map), signed=False)
-            return _drawn(scene, found, limit, "occlusion", settings, how)
+            return _drawn(scene, found, limit, "occlusion", settings, how)._replace(map=map)
 
         if key not in kept:
             map = yield from _finish(steps(scene.image, sizes, coarse, fill))

@@ -168,15 +168,20 @@ def cells_to_pixels(cells: np.ndarray, model: keras.Model, layer: str, fade: boo
     (66, 200) float32, or (n, 66, 200)
         In the unit of ``cells``.
     """
-    spread = []  # for rows and columns: the share of each cell (columns) in each pixel (rows)
-    _, step, field = _receptive_fields(model, layer)
+    rows, columns = cached_function(model, ("spread", layer, fade), lambda model: _spread(model, layer, fade))
+    return rows @ cells.astype(np.float32, copy=False) @ columns.T
+
+
+def _spread(model: keras.Model, layer: str, fade: bool) -> list[np.ndarray]:
+    """Give the share of each cell in each pixel, for rows and columns: (66, h) and (200, w)."""
+    shares, (_, step, field) = [], _receptive_fields(model, layer)
     for axis, centers in enumerate(cell_centers(model, layer)):
         pixels = np.arange(model.input_shape[1 + axis])
         outside = np.maximum(np.maximum(centers[0] - pixels, pixels - centers[-1]) - step[axis] / 2, 0)
         weight = np.clip(1 - 2 * outside / max(field[axis] - step[axis], 1), 0, 1) if fade and len(centers) > 1 else 1
-        shares = np.stack([np.interp(pixels, centers, one) for one in np.eye(len(centers))])
-        spread.append((shares * weight).T.astype(np.float32))
-    return spread[0] @ cells.astype(np.float32, copy=False) @ spread[1].T
+        share = [np.interp(pixels, centers, one) * weight for one in np.eye(len(centers))]
+        shares.append(np.stack(share, axis=1).astype(np.float32))
+    return shares
 
 
 def _receptive_fields(model: keras.Model, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

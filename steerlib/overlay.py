@@ -8,7 +8,7 @@ raises ValueError.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -268,17 +268,17 @@ def angle_histogram(width: int, angles: ArrayLike, angle: float, limit: float = 
     counts, edges = np.histogram(np.clip(angles, -limit, limit), bins=45, range=(-limit, limit))
     columns = np.rint(np.interp(edges, (-limit, limit), ends)).astype(int).tolist()
     for count, left, right in zip(counts.tolist(), columns, columns[1:]):
-        # The square root, or the few frames in bends would not be seen beside the many that go straight.
-        top = 34 - round(30 * (count / counts.max()) ** 0.5)
-        cv2.rectangle(strip, (left, top), (max(left, right - 2), 34), (150, 150, 150) if count else PAPER, cv2.FILLED)
-    cv2.line(strip, (ends[0], 34), (ends[1], 34), INK, 1)
+        if count:
+            top = 30 - max(2, round(28 * count / counts.max()))
+            cv2.rectangle(strip, (left, top), (max(left, right - 2), 30), (150, 150, 150), cv2.FILLED)
+    cv2.line(strip, (ends[0], 30), (ends[1], 30), INK, 1)
     for word, x in (("left", 28), ("right", width - 28)):
-        write(strip, word, (x, 22), 48)
-        write(strip, f"{limit:.3g}", (x, 38), 48)
-    _pointer(strip, round(np.interp(angle, (-limit, limit), ends)), 36, 1)
+        write(strip, word, (x, 20), 48)
+        write(strip, f"{limit:.3g}", (x, 36), 48)
+    _pointer(strip, round(np.interp(angle, (-limit, limit), ends)), 32, 1)
     side = "left" if angle < 0 else "right"
     further = np.mean(angles < angle if angle < 0 else angles > angle)
-    write(strip, f"this frame among all: {100 * further:.0f} % are further {side}", (width // 2, 53), width - 8)
+    write(strip, f"this frame among all: {100 * further:.0f} % are further {side}", (width // 2, 51), width - 8)
     return strip
 
 
@@ -417,12 +417,23 @@ def _palette(signed: bool) -> np.ndarray:
     return 255 * rgba[:, :3].astype(np.float32)
 
 
+@lru_cache(maxsize=8)
+def _blends(signed: bool, strength: float) -> np.ndarray:
+    """Blend every color of `_palette` with every gray, (511 * 256,) uint32 of red, green, blue and an unused byte.
+
+    A signed map lies over a bright gray, since its ends are dark, another one over a dim gray below viridis's yellow.
+    """
+    gray, share = np.arange(256, dtype=np.float32), np.abs(np.linspace(-1, 1, 511, dtype=np.float32))
+    ground = (gray * np.float32(0.5) + 90 if signed else gray * np.float32(0.45) + 40)[:, None]
+    blended = ground + strength * share[:, None, None] * (_palette(signed)[:, None] - ground)
+    return np.pad(np.rint(blended).astype(np.uint8), [(0, 0), (0, 0), (0, 1)]).view(np.uint32).ravel()
+
+
 def _blend(gray: np.ndarray, values: np.ndarray, limit: float, signed: bool, strength: float) -> np.ndarray:
-    """Lay a map over a gray picture: bright below the dark ends of a signed map, dim below viridis's yellow."""
-    ground = (gray * np.float32(0.5) + 90 if signed else gray * np.float32(0.45) + 40)[..., None]
-    share = _share(values, limit)
-    color = _palette(signed)[np.rint(255 * share + 255).astype(np.int16)]
-    return np.rint(ground + strength * np.abs(share)[..., None] * (color - ground)).astype(np.uint8)
+    """Lay a map over a gray picture: looked up, several times faster than blending each pixel anew."""
+    places = np.rint(255 * _share(values, limit) + 255).astype(np.int32) * 256 + gray
+    colors = _blends(signed, float(strength))[places]
+    return np.ascontiguousarray(colors.view(np.uint8).reshape(*gray.shape, 4)[..., :3])
 
 
 def _pointer(picture: np.ndarray, x: int, y: int, up: int) -> None:

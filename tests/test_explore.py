@@ -1,19 +1,21 @@
 """Explorers without a browser: what a hand would do is done to the values of the controls."""
 
 import asyncio
+import re
 import threading
 import traceback
 from html import unescape
 
 import cv2
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from traitlets import TraitError
 
 from steerlib import explain, explore, overlay
 from steerlib.cam import ledger
-from steerlib.data import Drive, load_drive
+from steerlib.data import Drive, load_drive, preprocess
 from steerlib.gradcam import grad_cam, hires_cam
 from steerlib.hypercolumns import hypercolumns, visual_backprop
 from steerlib.model import pilotnet, pilotnet_gap, predict
@@ -440,6 +442,111 @@ def test_an_exception_in_a_method_is_shown_and_logged(name, function, model, dri
     explorer.frame.value = 1
     assert "ArithmeticError: no such luck" in explorer.error.value
     assert len(logged) == 1 and "in fail" in logged[0]
+
+
+def copied(explorer, **names):
+    """Run the lines that an explorer shows; give their names and the pictures that Matplotlib was asked to show."""
+    code, pictures = unescape(re.search("<pre.*?>(.*)</pre>", explorer.code.value, re.DOTALL)[1]), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plt, "imshow", lambda picture: pictures.append(picture))
+        exec(code, names)
+    plt.close("all")
+    return names, pictures
+
+
+CODES = [
+    ("occlusion", {}),
+    ("occlusion", {"scale": "this frame", "fill": "mean", "pair": False, "size": 31}),
+    ("occlusion", {"style": "magnitude"}),
+    ("occlusion", {"style": "focus", "percentile": 80}),
+    ("occlusion", {"style": "alone", "blur": 3}),
+    ("hypercolumns", {"conv3": False}),
+    ("hypercolumns", {"method": "visual-backprop"}),
+    ("grad_cam", {"layer": "conv2", "target": "left"}),
+    ("grad_cam", {"method": "hires-cam", "signed": True, "target": "left", "scale": "this frame"}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), CODES)
+def test_the_copied_lines_make_the_map_and_the_picture(name, settings, model, drive, true_occlusion):
+    explorer = explorer_of(name, model, drive)
+    for control, value in {"frame": 1, **settings}.items():
+        getattr(explorer, control).value = value
+    names, (picture,) = copied(explorer, model=model, drive=drive)
+    np.testing.assert_allclose(names["shown"].map, explorer.map, atol=1e-4)
+    assert close(explorer, picture)
+    other, _ = copied(explorer, model=model, drive=drive.subset([0, 2]))
+    assert not np.allclose(other["shown"].map, explorer.map, atol=1e-4)
+
+
+def test_the_copied_lines_hide_the_window(model, drive, capsys):
+    explorer = explore.occlusion(model, drive)
+    explorer.show.value, explorer.column.value, explorer.row.value = "one window", 60, 40
+    _, (picture,) = copied(explorer, model=model, drive=drive)
+    assert close(explorer, picture)
+    effect = float(re.search(r"\[ *(.*?)\]", capsys.readouterr().out)[1])
+    assert f"{abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}" in explorer.readout.value
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_copied_lines_show_the_frame(mirrored, drive):
+    explorer = explore.frames(drive)
+    explorer.mirrored.value, explorer.frame.value = mirrored, 2
+    _, (picture,) = copied(explorer, drive=drive)
+    assert np.array_equal(picture, drive.frame(2)[:, :: -1 if mirrored else 1])
+    explorer.show.value = "network's input"
+    _, (picture,) = copied(explorer, drive=drive)
+    np.testing.assert_allclose(picture, drive.images([2])[0][:, :: -1 if mirrored else 1], atol=0.01)
+
+
+def test_the_copied_lines_know_the_notebooks_names(model, drive, monkeypatch):
+    notebook = type("Shell", (), {"user_ns": {"_1": model, "net": model, "road": drive}})
+    monkeypatch.setattr(explore, "get_ipython", notebook)
+    explorer = explore.grad_cam(model, drive)
+    names, _ = copied(explorer, net=model, road=drive)
+    np.testing.assert_allclose(names["shown"].map, explorer.map, atol=1e-4)
+
+
+def test_a_mirrored_frame_has_the_mirrored_angle(model, drive):
+    explorer = explore.frames(drive, model)
+    explorer.mirrored.value = True
+    angle = predict(model, preprocess(np.ascontiguousarray(drive.frame(0)[:, ::-1]))[np.newaxis])[0]
+    assert f"recorded +20.0°, predicted {angle:+.1f}°" in explorer.readout.value
+    whole = overlay.enlarge(drive.frame(0), 900)[:, ::-1].astype(int)
+    assert np.abs(seen(explorer)[300:500] - whole[300:500]).mean() < 3
+
+
+def test_compare_shows_every_method_that_suits_the_network(model, drive):
+    explorer = explore.compare(model, drive)
+    assert list(explorer.map) == [name for name in explain.METHODS if name != "cam"]
+    assert list(explore.compare(pilotnet_gap(seed=2), drive).map) == list(explain.METHODS)
+    for scale in ("this frame", "whole drive"):
+        explorer.scale.value, explorer.frame.value = scale, 1
+        names, pictures = copied(explorer, model=model, drive=drive)
+        assert len(pictures) == len(explorer.map)
+        np.testing.assert_allclose(names["shown"].map, explorer.map["hires-cam"], atol=1e-4)
+    limits = {}
+    for name, map in explorer.map.items():
+        maps = [explain.explain(model, image, name, stride=8, signed=True).map for image in drive.images()]
+        np.testing.assert_allclose(map, maps[1], atol=1e-4)
+        limits[name] = overlay.common_limit(maps)
+    assert str({name: float(f"{limit:.6g}") for name, limit in limits.items()}) in unescape(explorer.code.value)
+
+
+def test_compare_shows_one_method_after_the_other(model, drive, on_the_page):
+    explorer, seen_maps = explore.compare(model, drive), []
+    explorer.picture.observe(lambda _: seen_maps.append(list(explorer.map)), "value")
+    on_the_page(explorer, (0, "frame", 1))
+    counts = [len(maps) for maps in seen_maps]
+    assert counts == list(range(len(explorer.map) + 1))
+
+
+def test_a_network_to_which_nothing_applies_but_occlusion(drive):
+    image = keras.Input((66, 200, 3))
+    dense = keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(image)), name="flat")
+    with pytest.warns(UserWarning, match="without shortcuts"):
+        explorer = explore.compare(dense, drive)
+    assert list(explorer.map) == ["occlusion"] and explorer.error.value == ""
 
 
 @pytest.fixture

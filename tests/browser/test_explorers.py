@@ -10,11 +10,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab_page import EXPLORER, NotebookPage
+from lab_page import EXPLORER, KERNEL, NotebookPage
 from nbformat.v4 import new_code_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 TRAINED = {
     "network": "from steerlib.model import load_model\nnetwork = load_model()",
     "gap": "from steerlib.model import load_model\ngap = load_model('pilotnet_gap')",

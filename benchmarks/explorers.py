@@ -1,0 +1,116 @@
+"""From key press to new picture in Chromium, as a Markdown table: ``python benchmarks/explorers.py``.
+
+Medians over 20 steps on the sample drive, beside two baselines in the same run: a slider that sets the value of a bare
+`ipywidgets.Image`, and `interactive_output` around a Matplotlib figure. The clock runs in the page, from the key's
+event to the first animation frame in which the new picture is decoded.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
+from lab_page import EXPLORER, KERNEL, OPTIONS, Lab, NotebookPage, find_browser
+
+STEPS = 20
+SETUP = """
+import io
+import cv2
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+from steerlib import explore
+from steerlib.data import load_drive
+from steerlib.model import load_model
+drive, model = load_drive(), load_model()"""
+BARE = """
+jpegs = [cv2.imencode(".jpg", cv2.resize(drive.frame(i), (900, 506)))[1].tobytes() for i in range(40)]
+frame, picture = widgets.IntSlider(description="frame", max=39), widgets.Image(value=jpegs[0], width=900, height=506)
+frame.observe(lambda change: setattr(picture, "value", jpegs[change["new"]]), "value")
+widgets.VBox([widgets.HBox([frame]), picture])"""
+FIGURE = """
+def show(i):
+    plt.figure(figsize=(9, 5))
+    plt.imshow(drive.frame(i))
+    plt.show()
+frame = widgets.IntSlider(description="frame", max=39)
+widgets.VBox([widgets.HBox([frame]), widgets.interactive_output(show, {"i": frame})])"""
+# What is shown, the cell, the slider that is moved, what is chosen before, the goal in ms
+ROWS = [
+    ("a bare `widgets.Image`", BARE, "frame", [], None),
+    ("`interactive_output` with Matplotlib", FIGURE, "frame", [], None),
+    ("`frames`", "explore.frames(drive, model)", "frame", [], 60),
+    ("`hypercolumns`", "explore.hypercolumns(model, drive)", "frame", [], 80),
+    ("`grad_cam`", "explore.grad_cam(model, drive)", "frame", [], 80),
+    ("`occlusion`, one window", "explore.occlusion(model, drive)", "column", [("show", "one window")], 80),
+    ("`occlusion`, coarse map", "explore.occlusion(model, drive)", "frame", [], 150),
+    ("`occlusion`, the finer map, stride 4", "explore.occlusion(model, drive)", "frame", [], None),
+]
+CLOCK = """(selector) => {
+    const pictures = () => document.querySelector(selector);
+    window.shown = [];
+    let started = 0, last = pictures()?.src;
+    document.addEventListener('keydown', () => { started = performance.now(); window.shown = []; }, true);
+    new MutationObserver(async () => {
+        const image = pictures();
+        if (!image || image.src === last) return;
+        last = image.src;
+        await image.decode();
+        requestAnimationFrame(() => window.shown.push(performance.now() - started));
+    }).observe(document.querySelector('.jp-Notebook'), {subtree: true, childList: true, attributeFilter: ['src']});
+}"""
+
+
+def measure(notebook: NotebookPage, slider: str, choices: list[tuple[str, str]], coarse: bool) -> list[float]:
+    """Move a slider by key, step by step; give milliseconds."""
+    page, taken = notebook.page, []
+    page.wait_for_selector(f"{EXPLORER} img")
+    page.wait_for_timeout(1000)
+    for choice in choices:
+        notebook.choose(*choice)
+        page.wait_for_timeout(1000)
+    page.evaluate(CLOCK, f"{EXPLORER} img")
+    for step in range(STEPS + 3):  # the first steps build what the others use
+        notebook.handle(slider).press("ArrowRight")
+        page.wait_for_function("window.shown.length > 0")
+        page.wait_for_timeout(200)
+        while not page.evaluate(f"!document.querySelector('{EXPLORER}').innerText.includes('Coarse:')"):
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(100)
+        if step >= 3:
+            taken.append(page.evaluate(f"window.shown.at({0 if coarse else -1})"))
+    return taken
+
+
+def main() -> None:
+    """Measure all rows and print the table."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=OPTIONS)
+        lab = Lab(Path(folder))
+        try:
+            lab.wait()
+            print(f"| {os.cpu_count()} cores, Chromium {browser.version.split('.')[0]} | median | slowest | goal |")
+            print("| --- | ---: | ---: | ---: |")
+            for number, (name, cell, slider, choices, goal) in enumerate(ROWS):
+                path = lab.notebooks / f"{number}.ipynb"
+                cells = [new_code_cell(SETUP), new_code_cell(cell)]
+                nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+                notebook = NotebookPage(browser, lab, path)
+                notebook.run_cells()
+                taken = measure(notebook, slider, choices, "finer" not in name)
+                goal = "" if goal is None else f"≤ {goal} ms"
+                print(f"| {name} | {statistics.median(taken):.0f} ms | {max(taken):.0f} ms | {goal} |", flush=True)
+                notebook.close()
+                lab.stop_kernels()
+        finally:
+            lab.stop()
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
