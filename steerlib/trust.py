@@ -79,7 +79,7 @@ def summarize(values: ArrayLike, seed: int = 0, resamples: int = 2000) -> Score:
 # ---------------------------------------------------------------- maps: the methods, and what they must beat
 
 
-def methods(layer: str = "conv3", size: int = 15, stride: int = 4) -> dict[str, Method]:
+def methods(layer: str = "conv3", size: int = 15, stride: int = 4, steps: int = 16) -> dict[str, Method]:
     """Give each method of these notebooks under its name, as a function of network and image.
 
     Introduced in notebook 08.
@@ -90,6 +90,8 @@ def methods(layer: str = "conv3", size: int = 15, stride: int = 4) -> dict[str, 
         Of Grad-CAM and HiResCAM, which are signed here: positive for right.
     size, stride : int
         Of the hidden windows.
+    steps : int
+        Gradients that integrated gradients and SmoothGrad average.
 
     Returns
     -------
@@ -107,8 +109,8 @@ def methods(layer: str = "conv3", size: int = 15, stride: int = 4) -> dict[str, 
         "Grad-CAM": lambda model, image: grad_cam(model, image, layer, "right", signed=True),
         "HiResCAM": lambda model, image: hires_cam(model, image, layer, "right", signed=True),
         "gradient × input": gradient_times_input,
-        "integrated gradients": integrated_gradients,
-        "SmoothGrad": smooth_grad,
+        "integrated gradients": lambda model, image: integrated_gradients(model, image, steps),
+        "SmoothGrad": lambda model, image: smooth_grad(model, image, steps),
     }
 
 
