@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import NoReturn
 
 # Only what is light: a mistake in the arguments is answered before TensorFlow is loaded.
-METHODS = ("occlusion", "hypercolumns", "visual-backprop", "grad-cam", "hires-cam", "cam")
+METHODS = (
+    "occlusion",
+    "hypercolumns",
+    "visual-backprop",
+    "grad-cam",
+    "hires-cam",
+    "cam",
+    "gradient-times-input",
+    "integrated-gradients",
+    "smooth-grad",
+)
 TARGETS = ("right", "left", "center", "auto")
 WIDTH, BAR = 900, 480  # pixels: of a picture, of its color bar
 
@@ -142,7 +152,8 @@ def _parser() -> Parser:
     one.add_argument("--method", choices=METHODS, default="occlusion")
     one.add_argument("--target", choices=TARGETS, default="auto", help="of grad-cam and hires-cam")
     one.add_argument("--signed", action="store_true", help="grad-cam, hires-cam: also what speaks against the target")
-    one.add_argument("--fill", choices=("black", "mean", "blur"), default="blur", help="of hidden windows")
+    fill = "of hidden windows, and what integrated-gradients starts from"
+    one.add_argument("--fill", choices=("black", "mean", "blur"), default="blur", help=fill)
     one.add_argument("--focus", action="store_true", help="sharp where it counts, blurred elsewhere, instead of colors")
     one.add_argument("-o", "--output", help="the picture to write (default: FRAME_METHOD.png in this folder)")
     several = command(predict, ("frames", {"nargs": "+", "metavar": "frame", "help": "picture files"}))

@@ -14,6 +14,7 @@ from steerlib.gradcam import grad_cam, hires_cam, steering_target
 from steerlib.hypercolumns import LAYERS, hypercolumns, visual_backprop
 from steerlib.model import predict
 from steerlib.occlusion import occlusion_map
+from steerlib.saliency import gradient_times_input, integrated_gradients, smooth_grad
 
 METHODS = {
     "occlusion": "Occlusion",
@@ -22,6 +23,9 @@ METHODS = {
     "grad-cam": "Grad-CAM",
     "hires-cam": "HiResCAM",
     "cam": "CAM",
+    "gradient-times-input": "Gradient x input",  # these names are written into films, which know ASCII only
+    "integrated-gradients": "Integrated gradients",
+    "smooth-grad": "SmoothGrad",
 }
 
 
@@ -54,13 +58,13 @@ def explain(
     ----------
     model : keras.Model
     image : (66, 200, 3) float32 in [0, 1]
-    method : {"occlusion", "hypercolumns", "visual-backprop", "grad-cam", "hires-cam", "cam"}
+    method : str
         One of `METHODS`.
     target, layer, signed
         Of Grad-CAM and HiResCAM, see `steerlib.gradcam.grad_cam`. A signed map is positive where a pixel steers right
         with the target "left", too.
     sizes, stride, fill
-        Of occlusion, see `steerlib.occlusion.occlusion_map`.
+        Of occlusion, see `steerlib.occlusion.occlusion_map`. The fill is the baseline of integrated gradients, too.
     layers
         Of hypercolumns, see `steerlib.hypercolumns.hypercolumns`.
 
@@ -100,6 +104,16 @@ def explain(
             words += f"Red speaks for {sides[1]}, blue for {sides[0]}."
         else:
             words += f"Yellow speaks most for {used}; what speaks against it is cut off."
+    elif method in ("gradient-times-input", "integrated-gradients"):
+        if method == "gradient-times-input":
+            map = gradient_times_input(model, image)
+        else:
+            map = integrated_gradients(model, image, baseline=fill)
+        signed, unit = True, "degrees for each pixel"
+        words = "Red pixels steer right, blue ones left."
+    elif method == "smooth-grad":
+        map, signed, unit = smooth_grad(model, image), True, "degrees for each unit of brightness"
+        words = "Red: brighter would steer further right. Blue: further left."
     else:
         map = hypercolumns(model, image, layers) if method == "hypercolumns" else visual_backprop(model, image)
         signed, unit = False, "share of the strongest response"

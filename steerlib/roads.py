@@ -800,36 +800,64 @@ def render_views(seeds: int | Iterable[int], n: int, askew: bool = True) -> Driv
     ValueError
         If there is no seed, or no view to be rendered.
     """
+    return render_counterfactuals(seeds, n, (), askew)[0]
+
+
+def render_counterfactuals(
+    seeds: int | Iterable[int], n: int, elements: Sequence[str], askew: bool = True
+) -> tuple[Drive, dict[str, np.ndarray]]:
+    """Photograph roads as `render_views` does, and each view once more without one of the elements (notebook 08).
+
+    What the angle does when an element is gone was caused by this element: everything else stays the same to the
+    pixel. The views are those of `render_views`.
+
+    Parameters
+    ----------
+    seeds, n, askew
+        As for `render_views`.
+    elements : sequence of str
+        From `ELEMENTS`.
+
+    Returns
+    -------
+    views : Drive
+        That of `render_views`.
+    without : dict of str to (n, 66, 200, 3) uint8
+        For each element the same views without it. Where it was not in the picture, the same picture.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, no view to be rendered, or no such element.
+    """
     seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
     if not seeds or n < 1:
         raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
-    jobs = [(seed, count, askew) for seed, count in zip(seeds, counts) if count]
+    jobs = [(seed, count, askew, tuple(elements)) for seed, count in zip(seeds, counts) if count]
     workers = min(os.cpu_count() or 1, len(jobs))
-    if n < 400 or workers == 1:
+    if n * (1 + len(elements)) < 400 or workers == 1:
         parts = [_views_of_road(*job) for job in jobs]
     else:
         # Started afresh, not forked: a copy of a process in which TensorFlow has threads may hang.
         with ProcessPoolExecutor(workers, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
             parts = list(pool.map(_views_of_road, *zip(*jobs), chunksize=1))
-    frames, labels, angles = (np.concatenate(arrays) for arrays in zip(*parts))
-    return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE)
+    frames, labels, angles, *without = (np.concatenate(arrays) for arrays in zip(*parts))
+    return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE), dict(zip(elements, without))
 
 
-def _views_of_road(seed: int, n: int, askew: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Photograph one road n times: frames, labels, angles."""
+def _views_of_road(seed: int, n: int, askew: bool, elements: Sequence[str]) -> list[np.ndarray]:
+    """Photograph one road n times: frames, labels, angles, then the frames without each of the elements."""
     scene, rng = Scene(seed), np.random.default_rng([seed, 4])
-    frames, labels, angles = [], [], []
+    views = []
     for _ in range(n):
         distance, time = rng.uniform(5, scene.road.length), rng.uniform(-4, 4)
         offset = np.clip(0.65 * rng.standard_normal(), -1.8, 1.8) * askew
         heading = np.radians(np.clip(3.5 * rng.standard_normal(), -10, 10)) * askew
         pose = Pose(distance, offset, heading, distance / SPEED + time)
-        frame, label = scene.render(pose, IMAGE_SIZE, crop=ROAD)
-        frames.append(frame)
-        labels.append(label)
-        angles.append(scene.steering(pose))
-    return np.stack(frames), np.stack(labels), np.array(angles)
+        without = [scene.render(pose, IMAGE_SIZE, (element,), ROAD)[0] for element in elements]
+        views.append((*scene.render(pose, IMAGE_SIZE, crop=ROAD), scene.steering(pose), *without))
+    return [np.stack(parts) for parts in zip(*views)]
 
 
 SAMPLE_SEED, SAMPLE_FRAMES = 3088, 300

@@ -11,7 +11,18 @@ import pytest
 
 from steerlib import roads, world
 from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, Drive, load_drive, preprocess
-from steerlib.roads import ELEMENTS, LABELS, SHADOW, NearbyRoad, Pose, Scene, advance, render_drive, render_views
+from steerlib.roads import (
+    ELEMENTS,
+    LABELS,
+    SHADOW,
+    NearbyRoad,
+    Pose,
+    Scene,
+    advance,
+    render_counterfactuals,
+    render_drive,
+    render_views,
+)
 
 FOCAL = 455 / 2 / np.tan(np.radians(30))  # pixels, of a frame 455 wide: 60° from the left border to the right
 GROUND = ("grass", "shoulder", "asphalt", "edge", "marking")
@@ -802,6 +813,36 @@ def test_views_do_not_depend_on_the_number_of_processes(monkeypatch):
 def test_no_views(seeds, n):
     with pytest.raises(ValueError, match="at least one of each"):
         render_views(seeds, n)
+
+
+def test_counterfactuals_are_the_same_views_without_an_element():
+    views, without = render_counterfactuals([3, 8], 12, ["center_line", "vehicles"])
+    plain = render_views([3, 8], 12)
+    assert (views.pixels() == plain.pixels()).all() and (views.angles == plain.angles).all()
+    assert list(without) == ["center_line", "vehicles"]
+    for element, label in (("center_line", "marking"), ("vehicles", "vehicle")):
+        assert without[element].shape == (12, 66, 200, 3) and without[element].dtype == np.uint8
+        there = np.array([is_one_of(views.labels(i), [label]).any() for i in range(12)])
+        differs = (without[element] != views.pixels()).any(axis=(1, 2, 3))
+        assert there.any() and differs[there].any() and differs.any()
+        for i in np.flatnonzero(differs):
+            seen = grown(is_one_of(views.labels(i), [label]), 4)
+            gone = changed(without[element][i].astype(int) // 4, views.pixels()[i].astype(int) // 4)
+            assert (gone & seen).sum() >= 0.5 * gone.sum()
+    assert render_counterfactuals(3, 2, [])[1] == {}
+
+
+def test_counterfactuals_do_not_depend_on_the_number_of_processes(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    views, without = render_counterfactuals([3, 8], 134, ["hills", "shadows"])
+    alone, alone_without = render_counterfactuals(8, 5, ["hills", "shadows"])
+    assert (views.pixels(slice(67, 72)) == alone.pixels()).all()
+    assert all((without[element][67:72] == alone_without[element]).all() for element in without)
+
+
+def test_no_such_element():
+    with pytest.raises(ValueError, match=r"'paint'.*markings"):
+        render_counterfactuals(3, 2, ["paint"])
 
 
 # Drives on disk
