@@ -207,8 +207,9 @@ class Explorer(widgets.VBox):
         """Put a drawing on the page."""
         self.map = drawing.map
         picture = overlay.fit(drawing.picture, self._height, WIDTH)
+        bar = np.full((STRIP, BAR, 3), overlay.PAPER, np.uint8) if drawing.bar is None else drawing.bar
         angles = scene.predicted, scene.recorded, scene.ruler
-        self._encode(overlay.with_angles(picture, drawing.bar, *angles), drawing.words)
+        self._encode(overlay.with_angles(picture, bar, *angles), drawing.words)
         angles = f"recorded {scene.recorded:+.1f}°"
         if scene.predicted is not None:
             angles += f", predicted {scene.predicted:+.1f}°, error {scene.predicted - scene.recorded:+.1f}°"
@@ -448,7 +449,7 @@ def cam(model: keras.Model, drive: Drive) -> Explorer:
 
 
 def compare(model: keras.Model, drive: Drive) -> Explorer:
-    """See all methods that suit a network side by side, on one frame (notebook 07).
+    """See all methods that suit a network side by side, on one frame (notebook 06).
 
     Above them the frame and, where the drive knows it, what each pixel is. Every map has its own unit, but the same
     rule makes its scale.

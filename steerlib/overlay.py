@@ -184,7 +184,8 @@ def colorbar(
     cv2.rectangle(strip, (left - 1, 5), (width - left, 24), INK, 1)
     for word, x in zip(ends if signed else (), (left // 2, width - left // 2)):
         write(strip, word, (x, 15), left - 8)
-    for share in (-1, -0.5, 0, 0.5, 1) if signed else (0, 0.5, 1):
+    halves = (-1, -0.5, 0, 0.5, 1) if width >= 400 else (-1, 0, 1)  # numbers must not run into each other
+    for share in halves if signed else (0, 0.5, 1):
         x, plus = round(np.interp(share, (-signed, 1), (left, width - left - 1))), signed and share * limit
         cv2.line(strip, (x, 24), (x, 27), INK, 1)
         write(strip, f"{share * limit:{'+' if plus else ''}.3g}", (x, 35), width // 6)
