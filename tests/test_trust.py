@@ -1,8 +1,10 @@
 """Scores by hand, scores of wrong maps and of random ones, and a network whose true map is known."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import keras
+import nbformat
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,7 +15,7 @@ from steerlib.gradcam import hires_cam
 from steerlib.hypercolumns import hypercolumns, visual_backprop
 from steerlib.model import load_model, predict
 from steerlib.occlusion import occlusion_map
-from steerlib.roads import LABELS, SHADOW
+from steerlib.roads import LABELS, SHADOW, render_views
 
 SIGNED = [name for name in trust.methods() if name not in trust.UNSIGNED]
 LAMPS = ("right", "left", "above")
@@ -556,3 +558,24 @@ def test_which_maps_have_a_side(shipped):
 def test_what_is_wrong_is_named(known, call, message):
     with pytest.raises(ValueError, match=message):
         call(known[0], known[1], np.ones((66, 200)))
+
+
+def test_the_committed_table_comes_from_the_shipped_network():
+    """The columns that need no second question, for the maps that are quickly made, are computed again."""
+    notebook = nbformat.read(Path(__file__).resolve().parents[1] / "notebooks" / "08_trust.ipynb", as_version=4)
+    shown = [
+        output.get("data", {}).get("text/markdown", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    ]
+    table = next(text for text in shown if "counterfactual ↑" in text)
+    head, _, *rows = ([entry.strip() for entry in line.strip("|").split(" | ")] for line in table.splitlines())
+    stored = {row[0]: dict(zip(head, row)) for row in rows}
+    views = render_views(range(2000, 2020), 200)
+    lines = [trust.matter(views.labels(i)) for i in range(200)]
+    kinds = ("VisualBackProp", "Grad-CAM", "HiResCAM", "gradient × input")
+    makers = {kind: trust.methods()[kind] for kind in kinds} | trust.controls()
+    for kind, maps in trust.make_maps(load_model(), views.images(), makers, progress=False).items():
+        for function in (trust.mass_accuracy, trust.rank_accuracy, trust.pointing_game):
+            score = trust.summarize([function(*one) for one in zip(maps, lines)])
+            mean, interval = stored[kind][f"{function.__name__.replace('_', ' ')} ↑ (n = 200)"].strip("*").split()[:2]
+            assert float(mean) == pytest.approx(score.mean, abs=0.011), (kind, function)
+            assert float(interval[1:]) == pytest.approx((score.high - score.low) / 2, abs=0.011), (kind, function)
