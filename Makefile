@@ -1,5 +1,6 @@
 # make lab        JupyterLab with the notebooks
 # make test       every test, the notebooks among them
+# make check      is this machine ready for a class?
 # make env        the environment alone (.venv)
 # make notebooks  run the notebooks and store their outputs
 # make drive      render the sample drive again (data/sample_drive)
@@ -17,7 +18,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab test test-sample test-real test-unit test-browser env notebooks drive model bench gallery clean
+.PHONY: help lab check test test-sample test-real test-unit test-browser env notebooks drive model bench gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -59,6 +60,9 @@ test-unit:
 test-browser:
 	$(RUN) -m pytest tests/browser
 
+check: env
+	$(RUN) -m steerlib check
+
 notebooks: env
 	$(RUN) notebooks/execute.py
 
@@ -70,6 +74,7 @@ model: env
 
 bench: env
 	$(RUN) benchmarks/run.py
+	$(RUN) benchmarks/explorers.py | tee benchmarks/explorers.md
 
 gallery: env
 	$(RUN) notebooks/gallery.py

@@ -1,9 +1,13 @@
-"""One command for one picture, or for a drive: ``python -m steerlib explain | predict | film`` (notebook 07)."""
+"""One command for one picture, or for a drive: ``python -m steerlib explain | predict | film`` (notebook 07).
+
+``python -m steerlib check`` tells whether a machine is ready for a class.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 where something is wrong; it is said in one line on standard error.
+        0; 2 where something is wrong, which is said in one line on standard error; 1 where a check failed.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -135,6 +139,18 @@ def film(options: argparse.Namespace) -> int:
     return 0
 
 
+def check(options: argparse.Namespace) -> int:
+    """See whether this machine is ready for a class."""
+    from steerlib.check import report, run_checks
+
+    with suppress(ImportError):  # the checks will say so
+        _load_tensorflow()
+
+    results = run_checks()
+    print(report(results))
+    return 0 if all(result.good for result in results) else 1
+
+
 def _parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="steerlib", description="Ask a network for the angle of the steering wheel, and why.")
@@ -166,6 +182,7 @@ def _parser() -> Parser:
         added.add_argument("--layer", default="conv3", help="of grad-cam and hires-cam (default: conv3)")
         added.add_argument("--size", type=int, action="append", help="side of hidden windows in pixels; repeatable")
         added.add_argument("--stride", type=int, default=stride, help=f"between hidden windows (default: {stride})")
+    commands.add_parser(check.__name__, help=check.__doc__, description=check.__doc__).set_defaults(run=check)
     for added in (one, several):
         added.add_argument("--whole", action="store_true", help="the network sees the whole frame, not its lower part")
     return parser
