@@ -178,7 +178,7 @@ class Explorer(widgets.VBox):
             scene = self._scene(bool(values.get("mirrored")))
             for drawing in self._draw(scene, **values):
                 if drawing is not None:
-                    self._show(scene, drawing, perf_counter() - start)
+                    self._show(scene, drawing, start)
                 yield
         except Exception as error:
             self.log.exception("an explorer has no picture")
@@ -203,7 +203,7 @@ class Explorer(widgets.VBox):
         names = _name_of(self.drive, "drive"), _name_of(self.model, "model")
         return Scene(index, frame, view, image, recorded, predicted, self._ruler, *names)
 
-    def _show(self, scene: Scene, drawing: Drawing, seconds: float) -> None:
+    def _show(self, scene: Scene, drawing: Drawing, start: float) -> None:
         """Put a drawing on the page."""
         self.map = drawing.map
         picture = overlay.fit(drawing.picture, self._height, WIDTH)
@@ -213,7 +213,7 @@ class Explorer(widgets.VBox):
         angles = f"recorded {scene.recorded:+.1f}°"
         if scene.predicted is not None:
             angles += f", predicted {scene.predicted:+.1f}°, error {scene.predicted - scene.recorded:+.1f}°"
-        name, taken = escape(str(self.drive.names[scene.index])), 1000 * seconds
+        name, taken = escape(str(self.drive.names[scene.index])), 1000 * (perf_counter() - start)
         self.readout.value = f"<b>{name}</b>: {angles} (+ is right; {taken:.0f} ms)<br>{escape(drawing.words)}"
         copy = "navigator.clipboard.writeText(this.nextElementSibling.textContent)"
         self.code.value = (
@@ -225,7 +225,8 @@ class Explorer(widgets.VBox):
     def _encode(self, picture: np.ndarray, words: str) -> None:
         """Encode a picture, its colors in full resolution, and give it its text alternative."""
         sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-        encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92, *sampling])[1]
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 92, *sampling])[1]
         self.picture.value, self.picture.tooltip = encoded.tobytes(), words
 
 
@@ -257,8 +258,8 @@ def frames(drive: Drive, model: keras.Model | None = None) -> Explorer:
         else:
             picture = overlay.enlarge(scene.frame, WIDTH)
             top, bottom = (round(share * len(picture)) for share in drive.crop)
-            picture[:top] //= 2
-            picture[bottom:] //= 2
+            picture[:top] >>= 1
+            picture[bottom:] >>= 1
             words = "The network sees the part that is not darkened."
             imports, how = [], f"{scene.drive}.frame({i}){turn}"
         if mirrored:

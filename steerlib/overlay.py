@@ -296,6 +296,8 @@ def with_angles(picture: np.ndarray, bar: np.ndarray | None, *angles: object) ->
 
 def fit(picture: np.ndarray, height: int, width: int = 900) -> np.ndarray:
     """Fit a picture into (height, width, 3), its proportions kept; what it does not fill stays white."""
+    if picture.shape[:2] == (height, width):
+        return picture
     fitted = enlarge(picture, min(width, round(picture.shape[1] * height / len(picture))))[:height]
     below, left = height - len(fitted), (width - fitted.shape[1]) // 2
     right = width - fitted.shape[1] - left

@@ -166,7 +166,7 @@ class NotebookPage:
         self.control(label).get_by_label(option, exact=True).press("Space")
         return self.changed(before)
 
-    def settle(self, quiet: float = 0.3) -> str:
+    def settle(self, quiet: float = 0.2) -> str:
         """Wait until the picture has not changed for a while; give its address."""
         source, since = self.source(), time.monotonic()
         while time.monotonic() - since < quiet:
@@ -195,10 +195,10 @@ class NotebookPage:
         """Tell how many pictures were shown since `watch`."""
         return self.page.evaluate("window.pictures")
 
-    def bytes(self) -> bytes:
-        """Give the picture on the page as it was sent."""
-        fetched = f"await fetch(document.querySelector('{PICTURE}').src)"
-        return bytes(self.page.evaluate(f"async () => [...new Uint8Array(await ({fetched}).arrayBuffer())]"))
+    def digest(self) -> list[int]:
+        """Tell pictures apart: the hash of the bytes that the page shows."""
+        fetched = f"await (await fetch(document.querySelector('{PICTURE}').src)).arrayBuffer()"
+        return self.page.evaluate(f"async () => [...new Uint8Array(await crypto.subtle.digest('SHA-256', {fetched}))]")
 
     def alerts(self) -> list[str]:
         """Give the error messages that explorers show."""

@@ -6,6 +6,7 @@ it shows, a line that loads one. One server serves them all; a notebook's kernel
 """
 
 import re
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nbformat
@@ -37,29 +38,43 @@ def explorer_cells():
                 yield pytest.param(found[1], [code[0], *trained, source], id=f"{path.stem[:2]}-{found[1]}")
 
 
+@contextmanager
+def opened(chromium, lab, *sources):
+    """A notebook of some cells; when it is left, tab and kernel end."""
+    path = lab.notebooks / f"{len(list(lab.notebooks.iterdir()))}.ipynb"
+    cells = [new_code_cell(source) for source in sources]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+    notebook = NotebookPage(chromium, lab, path)
+    try:
+        yield notebook
+    finally:
+        notebook.close()
+        lab.stop_kernels()
+
+
 @pytest.fixture
 def open_notebook(chromium, lab):
-    """Write a notebook of some cells and open it; when the test is over, tab and kernel end."""
-    opened = []
+    """A function that opens a notebook of some cells, for one test."""
+    with ExitStack() as stack:
+        yield lambda *sources: stack.enter_context(opened(chromium, lab, *sources))
 
-    def open_notebook(*sources):
-        path = lab.notebooks / f"{len(list(lab.notebooks.iterdir()))}.ipynb"
-        cells = [new_code_cell(source) for source in sources]
-        nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-        opened.append(NotebookPage(chromium, lab, path))
-        return opened[0]
 
-    yield open_notebook
-    opened[0].close()
-    lab.stop_kernels()
+@pytest.fixture(scope="module")
+def gradients(chromium, lab):
+    """An explorer of gradient maps, for several tests."""
+    setup = "from steerlib import explore\nfrom steerlib.data import load_drive\nfrom steerlib.model import load_model"
+    cell = "network, road = load_model(), load_drive()\nexplore.grad_cam(network, road)"
+    with opened(chromium, lab, setup, cell) as notebook:
+        notebook.run()
+        yield notebook
 
 
 def see_change(notebook, name, control, key="Space"):
     """Press a key on a control, and see that the picture becomes another."""
-    before, shown = notebook.settle(), notebook.bytes()
+    before, shown = notebook.settle(), notebook.digest()
     control.press(key)
     notebook.changed(before)
-    assert notebook.bytes() != shown, name
+    assert notebook.digest() != shown, name
 
 
 def move_all(notebook, moved):
@@ -122,11 +137,8 @@ def test_every_control_moves_by_keyboard(kind, sources, open_notebook, screensho
     assert notebook.errors() == []
 
 
-def test_the_last_picture_of_a_drag_belongs_to_the_last_value(open_notebook):
-    setup = "from steerlib import explore\nfrom steerlib.data import load_drive\nfrom steerlib.model import load_model"
-    notebook = open_notebook(setup, "explore.grad_cam(load_model(), load_drive())")
-    notebook.run()
-    page, handle = notebook.page, notebook.handle("frame")
+def test_the_last_picture_of_a_drag_belongs_to_the_last_value(gradients):
+    notebook, page, handle = gradients, gradients.page, gradients.handle("frame")
     notebook.settle()
     notebook.watch()
     start, track = handle.bounding_box(), notebook.control("frame").locator(".noUi-base").bounding_box()
@@ -139,28 +151,25 @@ def test_the_last_picture_of_a_drag_belongs_to_the_last_value(open_notebook):
     value = int(handle.get_attribute("aria-valuetext"))
     assert 200 < value < 299
     page.wait_for_function(f"document.querySelector('{EXPLORER}').innerText.includes('{value}.jpg:')")
-    last = notebook.settle() and notebook.bytes()
+    last = notebook.settle() and notebook.digest()
     assert 1 < notebook.watched() <= 60  # the picture moved along, and no picture was drawn in vain
     for key in ("ArrowLeft", "ArrowRight"):
         before = notebook.source()
         handle.press(key)
         notebook.changed(before)
     assert handle.get_attribute("aria-valuetext") == str(value)
-    assert notebook.settle() and notebook.bytes() == last
+    assert notebook.settle() and notebook.digest() == last
     assert notebook.errors() == []
 
 
-def test_the_code_is_copied_and_draws_the_picture(open_notebook):
-    setup = "from steerlib import explore\nfrom steerlib.data import load_drive\nfrom steerlib.model import load_model"
-    names = "network, road = load_model(), load_drive()\nexplore.hypercolumns(network, road)"
-    notebook = open_notebook(setup, names)
-    page = notebook.page
+def test_the_code_is_copied(gradients):
+    notebook, page = gradients, gradients.page
     notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    notebook.run()
     page.locator(f"{EXPLORER} .lm-Collapse-header, {EXPLORER} .jupyter-widget-Collapse-header").first.click()
     page.get_by_role("button", name="Copy to the clipboard").press("Enter")
     code = page.evaluate("navigator.clipboard.readText()")
-    assert "explain.explain(network, road.images([0])[0], 'hypercolumns'" in code
+    value = notebook.handle("frame").get_attribute("aria-valuetext")
+    assert f"explain.explain(network, road.images([{value}])[0], 'grad-cam'" in code
     assert page.locator(f"{EXPLORER} pre").inner_text() == code
     assert notebook.errors() == []
 
