@@ -39,8 +39,8 @@ lab: env
 # The solutions run on the sample drive only, for time.
 run_notebooks = models=$$(mktemp -d); trap 'rm -rf "$$models"' EXIT; \
 	export STEERLIB_DRIVE=$(1) STEERLIB_MODELS="$$models"; \
-	$(RUN) -m pytest --nbmake --nbmake-timeout 600 notebooks/02_training.ipynb; \
-	$(RUN) -m pytest --nbmake --nbmake-timeout 600 notebooks --ignore notebooks/02_training.ipynb $(2)
+	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks/02_training.ipynb; \
+	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks --ignore notebooks/02_training.ipynb $(2)
 
 # Two parts at a time, since none of them keeps two cores busy.
 test: env
@@ -55,10 +55,10 @@ test-real:
 	if [ -d $(REAL_DRIVE) ]; then $(call run_notebooks,$(REAL_DRIVE),--ignore notebooks/solutions); else test -z "$${CI:-}"; fi
 
 test-unit:
-	$(RUN) -m pytest tests --ignore tests/browser
+	$(RUN) -m pytest --durations=10 tests --ignore tests/browser
 
 test-browser:
-	$(RUN) -m pytest tests/browser
+	$(RUN) -m pytest --durations=10 tests/browser
 
 check: env
 	$(RUN) -m steerlib check
