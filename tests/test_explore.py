@@ -541,12 +541,13 @@ def test_compare_shows_one_method_after_the_other(model, drive, on_the_page):
     assert counts == list(range(len(explorer.map) + 1))
 
 
-def test_a_network_to_which_nothing_applies_but_occlusion(drive):
+def test_a_network_without_convolutions_has_the_methods_that_need_none(drive):
     image = keras.Input((66, 200, 3))
     dense = keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(image)), name="flat")
     with pytest.warns(UserWarning, match="without shortcuts"):
         explorer = explore.compare(dense, drive)
-    assert list(explorer.map) == ["occlusion"] and explorer.error.value == ""
+    needless = ["occlusion", "gradient-times-input", "integrated-gradients", "smooth-grad"]
+    assert list(explorer.map) == needless and explorer.error.value == ""
 
 
 @pytest.fixture
