@@ -252,17 +252,23 @@ def patch_work(model: keras.Model, image: np.ndarray, size: int) -> float:
     """Count multiplications and additions of a map, from the tables that tell what is computed."""
     vars(model)["_steerlib_plans"].clear()
     occlusion_map(model, image, (size,), STRIDE)
-    (chunks,) = vars(model)["_steerlib_plans"].values()
+    (plan,) = vars(model)["_steerlib_plans"].values()
+    first, *others = [layer for layer in kernels(model) if isinstance(layer, keras.layers.Dense)]
     total = 0.0
-    for chunk in chunks:
-        for layer, table in zip(kernels(model), chunk.tables):
-            windows, *patch = table.shape
-            cells = [(n - k) // s + 1 for n, k, s in zip(patch, layer.kernel_size, layer.strides)]
-            total += 2 * windows * np.prod(cells) * np.prod(layer.kernel.shape)
-        # The first dense layer sees the changed cells of the last convolution, the others all they are given.
-        first, *others = [layer for layer in kernels(model) if isinstance(layer, keras.layers.Dense)]
-        total += 2 * windows * np.prod(cells) * layer.filters * first.units
-        total += 2 * windows * sum(np.prod(other.kernel.shape) for other in others)
+    for bands, tables in [
+        ((1,) * len(plan.stripes), plan.stripes),
+        *((plan.bands, chunk.tables) for chunk in plan.chunks),
+    ]:
+        tables = list(tables)
+        for layer, count in zip(kernels(model), bands):
+            for _ in range(count):
+                windows, *patch = tables.pop(0).shape
+                cells = [(n - k) // s + 1 for n, k, s in zip(patch, layer.kernel_size, layer.strides)]
+                total += 2 * windows * np.prod(cells) * np.prod(layer.kernel.shape)
+        if bands is plan.bands:
+            # The first dense layer sees the changed cells of the last convolution, the others all they are given.
+            total += 2 * windows * np.prod(cells) * layer.filters * first.units
+            total += 2 * windows * sum(np.prod(other.kernel.shape) for other in others)
     return total
 
 
