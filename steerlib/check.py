@@ -4,17 +4,19 @@ Each check is a function that says what it found, or raises a `Problem` with wha
 not keep the others from running.
 """
 
-import hashlib
 import os
 import platform
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+
+from steerlib.data import checksums
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 INSTALL = "make env, or conda env update -f environment.yml"
@@ -95,12 +97,11 @@ def models() -> str:
 
 def prediction() -> str:
     """Let the shipped network steer on three frames."""
-    from steerlib.data import load_drive
-    from steerlib.model import load_model, predict
+    from steerlib.model import predict
 
-    sample = load_drive(DATA / "sample_drive")
+    sample, model = _sample()
     chosen = [0, len(sample) // 2, len(sample) - 1]
-    errors = abs(predict(load_model(DATA / "models" / "pilotnet.keras"), sample.images(chosen)) - sample.angles[chosen])
+    errors = abs(predict(model, sample.images(chosen)) - sample.angles[chosen])
     if not errors.max() < ERROR:
         raise Problem(f"off by {errors.max():.0f}° on one of three frames", "git checkout data; then " + INSTALL)
     return f"off by at most {errors.max():.1f}° on three frames"
@@ -108,12 +109,10 @@ def prediction() -> str:
 
 def explanation() -> str:
     """Make one map."""
-    from steerlib.data import load_drive
     from steerlib.explain import explain
-    from steerlib.model import load_model
 
-    image = load_drive(DATA / "sample_drive").images([0])[0]
-    found = explain(load_model(DATA / "models" / "pilotnet.keras"), image, "occlusion", stride=8, sizes=(15,)).map
+    sample, model = _sample()
+    found = explain(model, sample.images([0])[0], "occlusion", stride=8, sizes=(15,)).map
     strongest = float(abs(found).max())
     if not 0.01 < strongest < 180:
         raise Problem(f"the strongest pixel of a map is {strongest:.2f}°", "git checkout data; then " + INSTALL)
@@ -172,6 +171,15 @@ def report(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
+@cache
+def _sample() -> tuple:
+    """Load the sample drive and the shipped network."""
+    from steerlib.data import load_drive
+    from steerlib.model import load_model
+
+    return load_drive(DATA / "sample_drive"), load_model(DATA / "models" / "pilotnet.keras")
+
+
 def _compare(folder: Path) -> int:
     """Compare the files of a folder with its SHA256SUMS; give their number."""
     remedy = f"git checkout {folder.relative_to(DATA.parent) if folder.is_relative_to(DATA.parent) else folder}"
@@ -180,9 +188,9 @@ def _compare(folder: Path) -> int:
         raise Problem(f"{listed} is missing", remedy)
     lines = listed.read_text("utf-8").splitlines()
     for line in lines:
-        expected, name = line.split("  ", 1)
+        name = line.split("  ", 1)[1]
         path = folder / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        if not path.is_file() or checksums(folder, [name]) != f"{line}\n":
             raise Problem(f"{path} is {'changed' if path.is_file() else 'missing'}", remedy)
     return len(lines)
 

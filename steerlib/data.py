@@ -1,6 +1,7 @@
 """Drives: frames, the angle of the steering wheel, and how both become input of the network (notebook 01)."""
 
 import contextlib
+import hashlib
 import math
 import operator
 import os
@@ -133,6 +134,11 @@ def replacing(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
         yield (unfinished := Path(folder) / path.name)
         os.replace(unfinished, path)
+
+
+def checksums(folder: Path, names: Sequence[str]) -> str:
+    """Give the SHA-256 of each named file of a folder, a line each, as ``sha256sum --check`` reads them."""
+    return "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
 
 
 class Drive:

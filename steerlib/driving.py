@@ -6,19 +6,16 @@ wheel base 2.7 m, steering ratio 15). NVIDIA's measure of it is `autonomy` (arXi
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
-from multiprocessing import get_context
 from typing import NamedTuple
 
-import cv2
 import keras
 import numpy as np
 from tqdm.auto import tqdm
 
 from steerlib.data import IMAGE_SIZE, ROAD
 from steerlib.model import predict
-from steerlib.roads import MAX_STEERING, SPEED, Pose, Scene, advance
+from steerlib.roads import MAX_STEERING, SPEED, Pose, Scene, advance, render_processes
 
 INTERVAL = 0.1  # s between two pictures, and between two answers
 MAX_RATE = 400.0  # degrees that the motor at the steering wheel turns it in a second at most
@@ -208,8 +205,7 @@ class _Cameras:
     def __init__(self, scenes: Sequence[Scene]) -> None:
         self.scenes = scenes
         self.here = slice(0, -(-len(scenes) // 2))
-        # Started afresh, not forked: a copy of a process in which TensorFlow has threads may hang.
-        self.helper = ProcessPoolExecutor(1, get_context("spawn"), cv2.setNumThreads, (1,)) if len(scenes) > 1 else None
+        self.helper = render_processes(1) if len(scenes) > 1 else None
 
     def images(self, poses: Sequence[Pose]) -> np.ndarray | None:
         """Give (n, 66, 200, 3) float32 in [0, 1]; None where nobody looks."""

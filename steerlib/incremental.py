@@ -307,7 +307,8 @@ def _plan(cut: Cut, bounds: np.ndarray, size: tuple[int, int], batch_size: int) 
     bands = tuple(len(patch.bands) for patch in patches)
     high = max((k for k, count in enumerate(bands, 1) if count > 1), default=0)
     stripes = np.stack([np.broadcast_to([0, size[0]], sides.shape), sides], axis=1)
-    tables = _tables(cut, stripes, size, _follow(cut, stripes, size, None), np.zeros(len(stripes), int))[:high]
+    climbed = _follow(cut, stripes, size, None)[:high]
+    tables = _tables(cut, stripes, size, climbed, np.zeros(len(stripes), int))
 
     chunks = []
     places, group = np.unique(
@@ -367,7 +368,7 @@ def _tables(
                 sides.append(start[:, np.newaxis] * step.stride[a] - step.before[a] + np.arange(count))
             tables.append(_table(sides, size, below, stripe))
         size, below = step.output, patch
-    if cut.dense is None:
+    if cut.dense is None and len(patches) == len(cut.steps):
         tables.append(_table([np.broadcast_to(np.arange(n), (len(bounds), n)) for n in size], size, below, stripe))
     return tables
 

@@ -7,7 +7,6 @@ radians; every function here speaks degrees of the steering wheel, positive to t
 ``python -m steerlib.model FOLDER`` trains the networks that come with the project.
 """
 
-import hashlib
 import os
 import re
 import sys
@@ -20,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from steerlib.data import IMAGE_SIZE, Drive, replacing, split
+from steerlib.data import IMAGE_SIZE, Drive, checksums, replacing, split
 
 SHIPPED = (
     "pilotnet",
@@ -419,10 +418,8 @@ def main() -> None:
         for name, value in evaluate(model, unseen).items():
             print(f"{name:>24} {value:7.3f}")
         print(_write(model, folder / f"{model.name}.keras"))
-    files = sorted(folder / f"{name}.keras" for name in SHIPPED)
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files]
     with replacing(folder / "SHA256SUMS") as unfinished:
-        unfinished.write_text("\n".join(sums) + "\n", "utf-8")
+        unfinished.write_text(checksums(folder, sorted(f"{name}.keras" for name in SHIPPED)), "utf-8")
 
 
 if __name__ == "__main__":

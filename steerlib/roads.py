@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from steerlib import world
-from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, Drive
+from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, Drive, checksums
 from steerlib.world import AFTER, ATLAS_CELL, ATLAS_HALF_WIDTH, BEFORE, STEP, Object, Vehicle, Wall
 
 LABELS = {
@@ -839,11 +839,18 @@ def render_counterfactuals(
     if n * (1 + len(elements)) < 400 or workers == 1:
         parts = [_views_of_road(*job) for job in jobs]
     else:
-        # Started afresh, not forked: a copy of a process in which TensorFlow has threads may hang.
-        with ProcessPoolExecutor(workers, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        with render_processes(workers) as pool:
             parts = list(pool.map(_views_of_road, *zip(*jobs), chunksize=1))
     frames, labels, angles, *without = (np.concatenate(arrays) for arrays in zip(*parts))
     return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE), dict(zip(elements, without))
+
+
+def render_processes(count: int) -> ProcessPoolExecutor:
+    """Start processes that render, with one thread each.
+
+    Afresh, not forked: a copy of a process in which TensorFlow has threads may hang.
+    """
+    return ProcessPoolExecutor(count, get_context("spawn"), cv2.setNumThreads, (1,))
 
 
 def _views_of_road(seed: int, n: int, askew: bool, elements: Sequence[str]) -> list[np.ndarray]:
@@ -917,7 +924,7 @@ def write_drive(folder: Path | str, drive: Drive, readme: str | None = None) -> 
             lines.append(f"{i}.jpg {angle:.6f},{moment:%Y-%m-%d %H:%M:%S}:{moment.microsecond // 1000}\n")
         (new / "data.txt").write_text("".join(lines))
         files = sorted(path.relative_to(new).as_posix() for path in new.rglob("*.*"))
-        sums = "".join(f"{hashlib.sha256((new / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
+        sums = checksums(new, files)
         (new / "SHA256SUMS").write_text(sums)
         if readme:
             digest = hashlib.sha256(sums.encode()).hexdigest()
