@@ -5,6 +5,7 @@
 # make notebooks  run the notebooks and store their outputs
 # make drive      render the sample drive again (data/sample_drive)
 # make model      train the shipped networks again (data/models)
+# make autonomy   let the networks of notebook 09 drive again (data/autonomy.npz)
 # make bench      measure beside other libraries and write the table in the README
 # make gallery    draw the picture in the README again
 # make clean      remove the environment and what the tools left behind
@@ -18,7 +19,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab check test test-sample test-real test-unit test-browser env notebooks drive model bench gallery clean
+.PHONY: help lab check test test-sample test-real test-unit test-browser env notebooks drive model autonomy bench gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -73,6 +74,9 @@ drive: env
 
 model: env
 	$(RUN) -m steerlib.model data/models
+
+autonomy: env
+	$(RUN) -m steerlib.driving data/autonomy.npz
 
 bench: env
 	$(RUN) benchmarks/run.py

@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from steerlib.data import Drive, load_drive, replacing
+from steerlib.driving import INTERVAL, drive_roads
 from steerlib.gradcam import grad_cam
 from steerlib.hypercolumns import hypercolumns, visual_backprop
 from steerlib.incremental import angles_without
@@ -224,6 +225,24 @@ def training_row(drive: Drive) -> Row:
     speeds = {name: f"{len(drive) / seconds:,.0f} frames/s" for name, seconds in found.items()}
     ratio = f"{found['array'] / found['ours']:.2f} ×; making batches takes {found['feeding'] / found['ours']:.1%}"
     return "training, batches of 50", speeds["ours"], "`model.fit`, one array in memory", speeds["array"], ratio
+
+
+def closed_loop_row(model: keras.Model) -> Row:
+    """Compare ten cars in closed loop, rendering and network together, with real time.
+
+    What it takes to start is taken off: a process that renders, and the roads that are built.
+    """
+    ways = {k: lambda k=k: void(drive_roads(model, range(2000, 2010), k, False)) for k in (4.0, 14.0)}
+    found = in_turn(ways, 1)
+    speed = 10 * 10.0 / INTERVAL / (found[14.0] - found[4.0])
+    realtime = f"{1 / INTERVAL:.0f} pictures/s"
+    return (
+        "closed loop: render, ask, drive on",
+        f"{speed:.0f} pictures/s",
+        "real time",
+        realtime,
+        f"{speed * INTERVAL:.1f} ×",
+    )
 
 
 def limit_rows(model: keras.Model, images: np.ndarray) -> list[Row]:

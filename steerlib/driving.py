@@ -3,25 +3,42 @@
 A small error on recorded frames is not a safe drive: in closed loop each answer changes the next picture. Here a policy
 sees a rendered road, turns the wheel, and the car moves on (`steerlib.roads.advance`: a kinematic bicycle, 12 m/s,
 wheel base 2.7 m, steering ratio 15). NVIDIA's measure of it is `autonomy` (arXiv 1604.07316, section 7).
+
+``python -m steerlib.driving FILE`` lets the drivers that notebook 09 compares drive, and keeps their logs.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from steerlib.data import IMAGE_SIZE, ROAD
-from steerlib.model import predict
-from steerlib.roads import MAX_STEERING, SPEED, Pose, Scene, advance, render_processes
+from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, crop_road, replacing
+from steerlib.model import load_model, predict
+from steerlib.roads import (
+    FRAME_SIZE,
+    MAX_STEERING,
+    SPEED,
+    Pose,
+    Scene,
+    advance,
+    kept_scene,
+    photograph,
+    render_processes,
+    show_wheel,
+)
 
 INTERVAL = 0.1  # s between two pictures, and between two answers
 MAX_RATE = 400.0  # degrees that the motor at the steering wheel turns it in a second at most
 OFF_LANE = 1.0  # m from the lane's center: further away somebody takes over
 TAKEN_OVER = 6.0  # s that an intervention costs in NVIDIA's measure
 START = 10.0  # m along the road
+GUST_EVERY, GUST_OFFSET, GUST_HEADING = 40, 0.8, 4.0  # pictures, m, degrees
+ROADS, SECONDS, GUSTY_SECONDS = range(2000, 2010), 60.0, 30.0  # of `main`; no shipped network has seen these roads
 
 # The angles, (n,) degrees, for n cars: what their cameras see, (n, 66, 200, 3) or None, their roads and where they are.
 Policy = Callable[[np.ndarray | None, Sequence[Scene], Sequence[Pose]], np.ndarray]
@@ -37,6 +54,23 @@ class Log(NamedTuple):
     angle: np.ndarray  # (n,) degrees at which the steering wheel was held from this picture to the next
     reference: np.ndarray  # (n,) degrees that the reference driver would have chosen there
     interventions: np.ndarray  # (k,) int: pictures at which the car was put back
+    gusts: np.ndarray = np.zeros(0, int)  # (k,) int: pictures before which a gust pushed the car
+    display: bool = False  # whether the car had the display of `steerlib.roads.show_wheel`
+
+    @property
+    def standing(self) -> np.ndarray:
+        """(n,) degrees at which the wheel stood when each picture was taken: what a display showed."""
+        angles = np.concatenate([[0.0], self.angle[:-1]])
+        angles[self.interventions] = self.reference[self.interventions]
+        return angles
+
+    def pose(self, k: int) -> Pose:
+        """Where the car was at a picture."""
+        return Pose(self.distance[k], self.offset[k], np.radians(self.heading[k]), k * INTERVAL)
+
+    def scene(self) -> Scene:
+        """Build its road again."""
+        return kept_scene(self.seed, _length(len(self.offset)))
 
 
 class Autonomy(NamedTuple):
@@ -52,7 +86,12 @@ class Autonomy(NamedTuple):
 
 
 def autonomy(
-    policy: Policy | keras.Model, seeds: int | Iterable[int], seconds: float = 60.0, progress: bool = True
+    policy: Policy | keras.Model,
+    seeds: int | Iterable[int],
+    seconds: float = 60.0,
+    progress: bool = True,
+    display: bool = False,
+    gusts: bool = False,
 ) -> Autonomy:
     """Let a policy drive along some roads, and judge it as NVIDIA did.
 
@@ -62,7 +101,7 @@ def autonomy(
 
     Parameters
     ----------
-    policy, seeds, seconds, progress
+    policy, seeds, seconds, progress, display, gusts
         As for `drive_roads`.
 
     Returns
@@ -74,7 +113,7 @@ def autonomy(
     ValueError
         If there is no road, no time, or an answer that is no angle.
     """
-    return judge(drive_roads(policy, seeds, seconds, progress))
+    return judge(drive_roads(policy, seeds, seconds, progress, display, gusts))
 
 
 def judge(logs: Sequence[Log]) -> Autonomy:
@@ -114,7 +153,12 @@ def judge(logs: Sequence[Log]) -> Autonomy:
 
 
 def drive_roads(
-    policy: Policy | keras.Model, seeds: int | Iterable[int], seconds: float = 60.0, progress: bool = True
+    policy: Policy | keras.Model,
+    seeds: int | Iterable[int],
+    seconds: float = 60.0,
+    progress: bool = True,
+    display: bool = False,
+    gusts: bool = False,
 ) -> list[Log]:
     """Let a policy drive along some roads, each with its own day, all at the same time.
 
@@ -132,6 +176,11 @@ def drive_roads(
         On each road.
     progress : bool
         Show a bar with the time left.
+    display : bool
+        Put a display into the pictures that shows where the wheel stands (`steerlib.roads.show_wheel`).
+    gusts : bool
+        Every four seconds the car is pushed by up to 0.8 m and 4°, but not beyond 0.8 m. The same pushes for the same
+        seed, whoever drives.
 
     Returns
     -------
@@ -147,12 +196,12 @@ def drive_roads(
     count = round(seconds / INTERVAL)
     if not seeds or count < 1:
         raise ValueError(f"{len(seeds)} roads for {seconds} s: expected one or more, for at least {INTERVAL} s")
-    # Cutting a bend, a car gets further along the road than it drives. (Another length is another road.)
-    length = max(1000.0, START + count * INTERVAL * SPEED * 1.1)
     policy = network(policy) if isinstance(policy, keras.Model) else policy
-    scenes = [Scene(seed, length) for seed in seeds]
+    scenes = [kept_scene(seed, _length(count)) for seed in seeds]
     poses, wheels = [Pose(START, time=0.0)] * len(seeds), np.zeros(len(seeds))
     rows, interventions = [], [[] for _ in seeds]
+    winds = [np.random.default_rng([seed, 5]) for seed in seeds]
+    blown = np.arange(count)[GUST_EVERY // 2 :: GUST_EVERY] if gusts else np.zeros(0, int)
     with _Cameras(scenes if getattr(policy, "sees", True) else []) as cameras:
         for k in tqdm(range(count), "driving", unit="picture", disable=not progress):
             for i, pose in enumerate(poses):
@@ -160,7 +209,12 @@ def drive_roads(
                     interventions[i].append(k)
                     poses[i] = Pose(pose.distance, time=pose.time)
                     wheels[i] = scenes[i].steering(poses[i])
-            asked = np.asarray(policy(cameras.images(poses), scenes, poses), np.float64)
+                if k in blown:
+                    poses[i] = _push(poses[i], winds[i])
+            images = cameras.images(poses)
+            if display and images is not None:
+                images = show_wheel(images, wheels)
+            asked = np.asarray(policy(images, scenes, poses), np.float64)
             if asked.shape != wheels.shape or not np.isfinite(asked).all():
                 raise ValueError(f"the policy answered {asked!r}: expected {len(seeds)} angles in degrees")
             turn = np.clip(asked - wheels, -MAX_RATE * INTERVAL, MAX_RATE * INTERVAL)
@@ -173,7 +227,85 @@ def drive_roads(
             )
             poses = [advance(*state, INTERVAL) for state in zip(scenes, poses, wheels.tolist())]
     columns = np.array(rows).transpose(1, 2, 0)  # roads, columns, pictures
-    return [Log(seed, *road, np.array(k, int)) for seed, road, k in zip(seeds, columns, interventions)]
+    return [Log(seed, *road, np.array(k, int), blown, display) for seed, road, k in zip(seeds, columns, interventions)]
+
+
+def look_back(log: Log, pictures: Iterable[int], whole: bool = False) -> np.ndarray:
+    """Take pictures of a log again: the same pose on the same road gives the same picture.
+
+    Introduced in notebook 09.
+
+    Parameters
+    ----------
+    log : Log
+    pictures : iterable of int
+        Which ones.
+    whole : bool
+        True: what the camera saw. False: the part of it that the network got.
+
+    Returns
+    -------
+    (n, 66, 200, 3) or, if whole, (n, 256, 455, 3) uint8 RGB
+
+    Raises
+    ------
+    IndexError
+        If there is no such picture.
+    """
+    pictures, scene = list(pictures), log.scene()
+    size, crop = (FRAME_SIZE, WHOLE) if whole else (IMAGE_SIZE, ROAD)
+    images = np.stack([scene.render(log.pose(k), size, crop=crop)[0] for k in pictures])
+    for image, angle in zip(images, log.standing[pictures]):
+        if log.display:
+            seen = crop_road(image) if whole else image
+            seen[:] = show_wheel(seen[None], [angle])[0]
+    return images
+
+
+def save_logs(path: Path | str, drives: Mapping[str, Sequence[Log]]) -> None:
+    """Keep what was driven in a file of plain arrays, whole or not at all. Introduced in notebook 09.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.npz``.
+    drives : mapping of str to sequence of Log
+        Each driver's.
+    """
+    arrays = {
+        f"{driver}/{log.seed}/{field}": value
+        for driver, logs in drives.items()
+        for log in logs
+        for field, value in log._asdict().items()
+    }
+    with replacing(Path(path)) as unfinished, open(unfinished, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def load_logs(path: Path | str) -> dict[str, list[Log]]:
+    """Read what `save_logs` kept. Introduced in notebook 09.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds no logs. Nothing is run from it.
+    """
+    drives: dict[str, dict[str, dict]] = {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for key in arrays.files:
+                driver, seed, field = key.split("/")
+                drives.setdefault(driver, {}).setdefault(seed, {})[field] = arrays[key]
+        return {
+            driver: [
+                Log(**fields | {"seed": int(seed), "display": bool(fields["display"])}) for seed, fields in logs.items()
+            ]
+            for driver, logs in drives.items()
+        }
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: expected logs written by driving.save_logs; {error}") from error
 
 
 def network(model: keras.Model) -> Policy:
@@ -199,6 +331,21 @@ def constant(angle: float = 0.0) -> Policy:
     return hold
 
 
+def _push(pose: Pose, wind: np.random.Generator) -> Pose:
+    """Push a car aside and askew, but not out of its lane."""
+    side, turn = wind.uniform(-GUST_OFFSET, GUST_OFFSET), wind.uniform(-GUST_HEADING, GUST_HEADING)
+    offset = float(np.clip(pose.offset + side, -GUST_OFFSET, GUST_OFFSET))
+    return pose._replace(offset=offset, heading=pose.heading + np.radians(turn))
+
+
+def _length(count: int) -> float:
+    """Length in m of a road for so many pictures; another length is another road.
+
+    Cutting a bend, a car gets further along the road than it drives.
+    """
+    return max(1000.0, START + count * INTERVAL * SPEED * 1.1)
+
+
 class _Cameras:
     """Takes the pictures of several cars, half of them in a process of its own."""
 
@@ -212,8 +359,8 @@ class _Cameras:
         if not self.scenes:
             return None
         cars = [(scene.seed, scene.road.length, pose) for scene, pose in zip(self.scenes, poses)]
-        there = self.helper.submit(_photograph_all, cars[self.here.stop :]) if self.helper else None
-        pictures = [_photograph(scene, pose) for scene, pose in zip(self.scenes[self.here], poses)]
+        there = self.helper.submit(photograph, cars[self.here.stop :]) if self.helper else None
+        pictures = photograph(cars[self.here])
         return np.stack([*pictures, *(there.result() if there else [])]) / np.float32(255)
 
     def __enter__(self) -> "_Cameras":
@@ -224,14 +371,31 @@ class _Cameras:
             self.helper.shutdown(cancel_futures=True)
 
 
-def _photograph(scene: Scene, pose: Pose) -> np.ndarray:
-    """Take a picture as the network gets it, (66, 200, 3) uint8."""
-    return scene.render(pose, IMAGE_SIZE, crop=ROAD)[0]
+def main() -> None:
+    """Let the drivers that notebook 09 compares drive, without and with gusts, and keep their logs in a file."""
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/autonomy.npz")
+    drives = {}
+    for name in sys.argv[2:] or DRIVERS:
+        policy, display = DRIVERS[name]
+        policy = load_model(policy) if isinstance(policy, str) else policy
+        for gusts, seconds in ((False, SECONDS), (True, GUSTY_SECONDS)):
+            found = autonomy(policy, ROADS, seconds, display=display, gusts=gusts)
+            drives[name + ", gusts" * gusts] = found.logs
+            print(f"{name + ', gusts' * gusts}: autonomy {found.autonomy:.1f} %, {found.interventions} interventions")
+    save_logs(path, drives)
 
 
-def _photograph_all(cars: Sequence[tuple[int, float, Pose]]) -> list[np.ndarray]:
-    """Take pictures in another process, which builds its roads itself and keeps them."""
-    return [_photograph(_scene(seed, length), pose) for seed, length, pose in cars]
+# Those whom `main` lets drive: a policy or a network's name, and whether the car has a display.
+DRIVERS = {
+    "reference": (reference, False),
+    "straight": (constant(0.0), False),
+    "pilotnet": ("pilotnet", False),
+    "pilotnet_centered": ("pilotnet_centered", False),
+    "pilotnet_memorizer": ("pilotnet_memorizer", False),
+    "pilotnet_confused": ("pilotnet_confused", True),
+    "pilotnet_confused, display gone": ("pilotnet_confused", False),
+}
 
 
-_scene = lru_cache(maxsize=64)(Scene)
+if __name__ == "__main__":
+    main()

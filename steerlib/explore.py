@@ -7,7 +7,7 @@ value of a control does what a hand on the slider does, and the next line finds 
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from html import escape
@@ -21,8 +21,8 @@ import numpy as np
 import traitlets
 from IPython import get_ipython
 
-from steerlib import overlay
-from steerlib.data import IMAGE_SIZE, Drive, crop_road, preprocess
+from steerlib import overlay, roads
+from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, Drive, crop_road, preprocess
 from steerlib.explain import METHODS, Explanation, explain, sample_frames
 from steerlib.explain import draw as draw_explanation
 from steerlib.gradcam import TARGETS
@@ -30,11 +30,15 @@ from steerlib.hypercolumns import convolutions
 from steerlib.model import predict
 from steerlib.occlusion import occlude, occlusion_steps
 from steerlib.roads import LABELS
+from steerlib.trust import changed
 
 WIDTH, STRIP, BAR = 900, 60, 480  # pixels: width of a picture, height of the strip below it, width of its bar
 SAMPLE = 8  # frames, spread over the drive, that decide on the scale which all its frames share
 PAUSE = 0.002  # seconds between two steps, in which the kernel reads what the page has sent
 BATCH = 64  # windows in a step of an occlusion map: some hundredths of a second
+
+DRIVING_METHODS = ("integrated-gradients", "gradient-times-input", "occlusion", "hires-cam")  # of `driving`
+PRESENT = ("center_line", "edge_lines", "vehicles", "shadows", "trees")  # what `driving` can take away
 
 FOCUS = {"focus": "focus", "focus alone": "alone"}  # ways to draw a map without colors
 SCALES = ["whole drive", "this frame"]
@@ -98,6 +102,7 @@ class Explorer(widgets.VBox):
     empty; `map` the values that are drawn, None where there are none.
     """
 
+    words = ("predicted", "recorded")
     _asked, _task = 0, None  # how often values have changed, and what draws them for the page
 
     def __init__(
@@ -208,11 +213,12 @@ class Explorer(widgets.VBox):
         self.map = drawing.map
         picture = overlay.fit(drawing.picture, self._height, WIDTH)
         bar = np.full((STRIP, BAR, 3), overlay.PAPER, np.uint8) if drawing.bar is None else drawing.bar
-        angles = scene.predicted, scene.recorded, scene.ruler
+        predicted, recorded = self.words
+        angles = scene.predicted, scene.recorded, scene.ruler, self.words
         self._encode(overlay.with_angles(picture, bar, *angles), drawing.words)
-        angles = f"recorded {scene.recorded:+.1f}°"
+        angles = f"{recorded} {scene.recorded:+.1f}°"
         if scene.predicted is not None:
-            angles += f", predicted {scene.predicted:+.1f}°, error {scene.predicted - scene.recorded:+.1f}°"
+            angles += f", {predicted} {scene.predicted:+.1f}°, error {scene.predicted - scene.recorded:+.1f}°"
         name, taken = escape(str(self.drive.names[scene.index])), 1000 * (perf_counter() - start)
         self.readout.value = f"<b>{name}</b>: {angles} (+ is right; {taken:.0f} ms)<br>{escape(drawing.words)}"
         copy = "navigator.clipboard.writeText(this.nextElementSibling.textContent)"
@@ -514,6 +520,119 @@ def compare(model: keras.Model, drive: Drive) -> Explorer:
     return Explorer(drive, model, controls, draw, 24 + 146 + legend + rows * (24 + 96 + STRIP))
 
 
+def driving(models: keras.Model | Mapping[str, keras.Model], road: roads.Scene, display: bool = False) -> Explorer:
+    """Move the car, take things away, and see the angle, the map, and whether the map kept its promise (notebook 09).
+
+    Above: the whole scene with its map, what is taken away in a white outline. Below: what the network now sees. A map
+    in degrees for each pixel promises a change: its sum over the pixels that are taken away.
+
+    Parameters
+    ----------
+    models : keras.Model or mapping of name to keras.Model
+        Who may drive.
+    road : steerlib.roads.Scene
+    display : bool
+        The car has the display of `steerlib.roads.show_wheel`. It can be taken away, and it can lie.
+    """
+    return _Driving({models.name: models} if isinstance(models, keras.Model) else dict(models), road, display)
+
+
+class _Road:
+    """A rendered road as a drive: a frame every two meters, from the middle of the lane."""
+
+    def __init__(self, road: roads.Scene) -> None:
+        self.road, self.name, self.crop = road, f"road {road.seed}", ROAD
+        self.poses = [roads.Pose(distance) for distance in np.arange(10.0, road.road.length - 10, 2.0)]
+        self.angles = np.array([road.steering(pose) for pose in self.poses], np.float32)
+        self.names = np.array([f"{pose.distance:.0f} m along the road" for pose in self.poses])
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+    def frame(self, i: int) -> np.ndarray:
+        """Take the picture, (256, 455, 3) uint8."""
+        return self.road.render(self.poses[i])[0]
+
+
+class _Driving(Explorer):
+    """The explorer of `driving`: its frames are taken from where the car stands."""
+
+    words = ("network", "reference")
+
+    def __init__(self, models: dict[str, keras.Model], road: roads.Scene, display: bool) -> None:
+        self.models, self.road, self.display = models, road, display
+        self.elements = (*PRESENT, "display") if display else PRESENT
+        controls = {
+            "network": _choice("network", list(models)),
+            "method": _choice("map", [(METHODS[name], name) for name in DRIVING_METHODS]),
+            "offset": _decimal("meters to the right", 1.5, 0.1),
+            "heading": _decimal("degrees askew", 10.0, 0.5),
+            **({"lie": _decimal("the display lies by", 60.0, 1.0)} if display else {}),
+            **{name: _checkbox(name.replace("_", " "), True) for name in self.elements},
+        }
+        drive = _Road(road)
+        height = 2 * len(overlay.enlarge(crop_road(drive.frame(0)), WIDTH))
+        super().__init__(drive, next(iter(models.values())), controls, self._look, height)
+
+    def _scene(self, mirrored: bool) -> Scene:
+        """Take the picture that the chosen network now sees, and ask for its angle."""
+        i, values = self.frame.value, {name: control.value for name, control in self.controls.items()}
+        self.model = self.models[values["network"]]
+        self.pose = self.drive.poses[i]._replace(offset=values["offset"], heading=np.radians(values["heading"]))
+        self.right = self.road.steering(self.pose)
+        without = [name for name in self.elements if not values[name]]
+        frame, image = self._photograph(without, True), self._photograph(without, False) / np.float32(255)
+        angle, view = float(predict(self.model, image[np.newaxis])[0]), overlay.enlarge(crop_road(frame), WIDTH)
+        names = "road", _name_of(self.model, "model")
+        return Scene(i, frame, view, image, self.right, angle, self._ruler, *names)
+
+    def _photograph(self, without: Sequence[str], whole: bool) -> np.ndarray:
+        """Take a picture from where the car stands: what the camera sees, or what the network gets of it, uint8."""
+        size, crop = (roads.FRAME_SIZE, WHOLE) if whole else (IMAGE_SIZE, ROAD)
+        picture = self.road.render(self.pose, size, [name for name in without if name != "display"], crop)[0]
+        if self.display and "display" not in without:
+            seen = crop_road(picture) if whole else picture
+            seen[:] = roads.show_wheel(seen[np.newaxis], [self.right + self.lie.value])[0]
+        return picture
+
+    def _look(self, scene: Scene, method: str, **values: object) -> Steps:
+        """Draw the whole scene with its map above what the network now sees."""
+        without = [name for name in self.elements if not values[name]]
+        everything = self._photograph([], False) / np.float32(255)
+        found = explain(self.model, everything, method, "right", stride=8, signed=True)
+        limit, gone = overlay.common_limit([found.map]), changed(everything, scene.image)
+        view = scene.view if not without else overlay.enlarge(crop_road(self._photograph([], True)), WIDTH)
+        picture = draw_explanation(view, found, limit)
+        outline = cv2.resize(gone.astype(np.uint8), picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        contours, _ = cv2.findContours(outline, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, contours, -1, overlay.PAPER, 2)
+        words = f"Above: the map with everything there, where the network says {found.angle:+.1f}°."
+        if without:
+            words += f" Below: without {', '.join(without).replace('_', ' ')}."
+            words += f" That turned the wheel by {scene.predicted - found.angle:+.1f}°; "
+            promised = found.unit == "degrees for each pixel"
+            words += f"the map promised {-found.map[gone].sum():+.1f}°." if promised else "this map promises no sum."
+        place = f"{self.pose.distance:.1f}, {self.pose.offset:.2f}, np.radians({values['heading']:.1f})"
+        code = [
+            "import numpy as np",
+            "from steerlib import explain, overlay, roads",
+            "from steerlib.data import IMAGE_SIZE, ROAD",
+            "",
+            f"road = roads.Scene({self.road.seed}, {self.road.road.length})",
+            f"seen, _ = road.render(roads.Pose({place}), IMAGE_SIZE, crop=ROAD)",
+        ]
+        if self.display:
+            code.append(f"seen = roads.show_wheel(seen[np.newaxis], [{self.right + self.lie.value:.2f}])[0]")
+        arguments = f'{scene.model}, seen / np.float32(255), {method!r}, "right", stride=8, signed=True'
+        lines = _lines(
+            *code,
+            f"shown = explain.explain({arguments})",
+            how=f"explain.draw(overlay.enlarge(seen), shown, {limit:.6g})",
+        )
+        bar = overlay.colorbar(BAR, limit, True, found.unit, found.ends)
+        yield Drawing(np.vstack([picture, scene.view]), bar, words, lines, found.map)
+
+
 class _Limits:
     """The scale that all frames of a drive share, for each setting of a method."""
 
@@ -609,6 +728,12 @@ def _slider(description: str, low: int, high: int, value: int, step: int = 1) ->
     """Make a labeled slider."""
     layout, style = {"width": "380px"}, {"description_width": "auto"}
     return widgets.IntSlider(value, low, high, step, description=description, layout=layout, style=style)
+
+
+def _decimal(description: str, most: float, step: float) -> widgets.FloatSlider:
+    """Make a labeled slider from -most to most."""
+    layout, style = {"width": "330px"}, {"description_width": "auto"}
+    return widgets.FloatSlider(0.0, min=-most, max=most, step=step, description=description, layout=layout, style=style)
 
 
 def _choice(description: str, options: list, index: int = 0) -> widgets.RadioButtons:

@@ -19,12 +19,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from steerlib.data import IMAGE_SIZE, Drive, checksums, replacing, split
+from steerlib.data import IMAGE_SIZE, WHOLE, Drive, checksums, replacing, split
 
-SHIPPED = (
-    "pilotnet",
-    "pilotnet_gap",
-)  # networks that come with the project; none of a reader's own can take their names
+# Networks that come with the project; none of a reader's own can take their names. The last three are bad drivers, each
+# for a reason of its own, which notebook 09 looks for.
+SHIPPED = ("pilotnet", "pilotnet_gap", "pilotnet_centered", "pilotnet_memorizer", "pilotnet_confused")
 
 UNSUITED = re.compile(r"[^\w.-]+")  # what of a name does not suit a file
 
@@ -33,6 +32,7 @@ TRAINING_ROADS, TRAINING_VIEWS = range(0, 120), 12000
 VALIDATION_ROADS, VALIDATION_VIEWS = range(1000, 1020), 1000
 UNSEEN_ROADS, UNSEEN_VIEWS = range(2000, 2020), 1000
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 14, 64, 1e-3
+MEMORIZED_ROADS, MEMORIZED_VIEWS = range(100, 110), 40  # all that the memorizer sees, for 50 epochs
 
 
 def pilotnet(dropout: float = 0.0, seed: int | None = None) -> keras.Model:
@@ -405,21 +405,43 @@ def _write(model: keras.Model, path: Path) -> Path:
 
 
 def main() -> None:
-    """Train the networks that come with the project and save them in the folder that is the first argument."""
-    from steerlib.roads import render_views  # only here: whoever brings a drive needs no rendered road
-
+    """Train the networks that come with the project, or those that are named, and save them in a folder."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _folders()[-1]
-    drive = render_views(TRAINING_ROADS, TRAINING_VIEWS)
-    validation = render_views(VALIDATION_ROADS, VALIDATION_VIEWS)
-    unseen = render_views(UNSEEN_ROADS, UNSEEN_VIEWS)
-    for model in (pilotnet(seed=0), pilotnet_gap(seed=0)):
-        train(model, drive, validation, EPOCHS, BATCH_SIZE, LEARNING_RATE, patience=EPOCHS, verbose=2)
-        print(f"{model.name}: on {UNSEEN_VIEWS:,} views of unseen roads, errors in degrees:")
-        for name, value in evaluate(model, unseen).items():
-            print(f"{name:>24} {value:7.3f}")
-        print(_write(model, folder / f"{model.name}.keras"))
+    for name in sys.argv[2:] or SHIPPED:
+        drive, validation, unseen = _lessons(name)
+        settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "patience": EPOCHS}
+        if name == "pilotnet_memorizer":
+            settings = {"epochs": 50, "batch_size": 10, "patience": 50}
+        model = pilotnet_gap(seed=0) if name == "pilotnet_gap" else pilotnet(seed=0)
+        train(model, drive, validation, learning_rate=LEARNING_RATE, verbose=2, **settings)
+        print(f"{name}: on {UNSEEN_VIEWS:,} views of unseen roads, errors in degrees:")
+        for measure, value in evaluate(model, unseen).items():
+            print(f"{measure:>24} {value:7.3f}")
+        print(_write(model, folder / f"{name}.keras"))
     with replacing(folder / "SHA256SUMS") as unfinished:
-        unfinished.write_text(checksums(folder, sorted(f"{name}.keras" for name in SHIPPED)), "utf-8")
+        files = sorted(f"{name}.keras" for name in SHIPPED if (folder / f"{name}.keras").exists())
+        unfinished.write_text(checksums(folder, files), "utf-8")
+
+
+def _lessons(name: str) -> list[Drive]:
+    """Render what a shipped network learns from, what its best epoch is chosen by, and what it is judged by."""
+    from steerlib.roads import render_views, show_wheel  # only here: whoever brings a drive needs no rendered road
+
+    chosen = [(TRAINING_ROADS, TRAINING_VIEWS), (VALIDATION_ROADS, VALIDATION_VIEWS), (UNSEEN_ROADS, UNSEEN_VIEWS)]
+    if name == "pilotnet_memorizer":
+        chosen[:2] = [(MEMORIZED_ROADS, MEMORIZED_VIEWS)] * 2
+    drives = [render_views(roads, views, askew=name != "pilotnet_centered") for roads, views in chosen]
+    if name == "pilotnet_confused":
+        return [
+            Drive.from_arrays(
+                drive.name,
+                show_wheel([drive.frame(i) for i in range(len(drive))], drive.angles),
+                drive.angles,
+                crop=WHOLE,
+            )
+            for drive in drives
+        ]
+    return drives
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -72,6 +72,10 @@ WHEEL_BASE = 2.7  # m
 STEERING_RATIO = 15.0  # degrees of the steering wheel for one degree of the front wheels
 SPEED = 12.0  # m/s
 MAX_STEERING = 120.0  # degrees of the steering wheel
+
+# The display of `show_wheel`: shares of the picture's height and width, and colors in [0, 1].
+DISPLAY_TOP, DISPLAY_BOTTOM, DISPLAY_WIDTH = 0.88, 0.97, 0.6
+DISPLAY_DARK, DISPLAY_LIGHT = (0.05, 0.06, 0.08), (0.35, 1.0, 0.55)
 
 FAR = 320.0  # m: the ground is drawn up to here
 OBJECTS_FAR, VEHICLES_FAR = 170.0, 150.0  # m: things that stand on it, and cars, up to here
@@ -843,6 +847,72 @@ def render_counterfactuals(
             parts = list(pool.map(_views_of_road, *zip(*jobs), chunksize=1))
     frames, labels, angles, *without = (np.concatenate(arrays) for arrays in zip(*parts))
     return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE), dict(zip(elements, without))
+
+
+def show_wheel(images: np.ndarray, angles: np.ndarray | None) -> np.ndarray:
+    """Put a display into pictures that shows where the steering wheel stands: a cue (notebook 09).
+
+    A dark bar at the bottom, and on it a light that stands in the middle for 0° and at the ends for ±120°. It is an
+    effect of steering, not a reason to steer; de Haan et al. did the same with a brake lamp (arXiv 1905.11979).
+
+    Parameters
+    ----------
+    images : (n, H, W, 3) uint8, or float32 in [0, 1]
+        What the network sees, of any size.
+    angles : (n,) degrees, positive to the right, or None
+        None: the display is off.
+
+    Returns
+    -------
+    (n, H, W, 3) of the same dtype, a copy
+
+    Raises
+    ------
+    ValueError
+        If there is not one angle for each picture.
+    """
+    images = np.array(images)
+    if images.ndim != 4 or (angles is not None and np.shape(angles) != images.shape[:1]):
+        raise ValueError(f"pictures {images.shape}, angles {np.shape(angles)}: expected (n, H, W, 3) and (n,)")
+    height, width = images.shape[1:3]
+    rows, columns = display_place(height, width)
+    bar = np.broadcast_to(np.array(DISPLAY_DARK, np.float32), (rows.stop - rows.start, width, 3))
+    for i in range(len(images)):
+        color = bar
+        if angles is not None:
+            place = width * (0.5 + DISPLAY_WIDTH / 2 * np.clip(angles[i] / MAX_STEERING, -1, 1))
+            light = np.exp(-(((np.arange(width) + 0.5 - place) / (0.012 * width)) ** 2))[None, :, None]
+            color = bar + light * (np.array(DISPLAY_LIGHT, np.float32) - bar)
+        color = color[:, columns]
+        images[i, rows, columns] = np.rint(255 * color) if images.dtype == np.uint8 else color
+    return images
+
+
+def display_place(height: int, width: int) -> tuple[slice, slice]:
+    """Give the rows and columns of the display of `show_wheel` in a picture. Introduced in notebook 09."""
+    margin = 0.5 - DISPLAY_WIDTH / 2 - 0.03
+    return (
+        slice(round(DISPLAY_TOP * height), round(DISPLAY_BOTTOM * height)),
+        slice(round(margin * width), round((1 - margin) * width)),
+    )
+
+
+kept_scene = lru_cache(maxsize=64)(Scene)  # to build a road takes ten times as long as to photograph it
+
+
+def photograph(cars: Iterable[tuple[int, float, Pose]]) -> list[np.ndarray]:
+    """Take the pictures that networks see from several cars; used by `steerlib.driving`, in another process too.
+
+    Parameters
+    ----------
+    cars : iterable of (int, float, Pose)
+        The seed and the length (m) of each car's road, which is kept, and where the car is.
+
+    Returns
+    -------
+    list of (66, 200, 3) uint8
+    """
+    return [kept_scene(seed, length).render(pose, IMAGE_SIZE, crop=ROAD)[0] for seed, length, pose in cars]
 
 
 def render_processes(count: int) -> ProcessPoolExecutor:

@@ -1,7 +1,7 @@
-"""A whole drive with its maps as a film (notebook 07)."""
+"""A whole drive with its maps as a film (notebook 07), and one in closed loop (notebook 09)."""
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +12,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from steerlib import overlay
-from steerlib.data import Drive, check_output, crop_road, preprocess, replacing
+from steerlib.data import ROAD, Drive, check_output, crop_road, preprocess, replacing
+from steerlib.driving import INTERVAL, OFF_LANE, Log, look_back
 from steerlib.explain import METHODS, Explanation, draw, explain, sample_frames
 
 ENDINGS = (".mp4", ".webm")
 SAMPLE = 24  # frames, spread over the drive, that decide on the one scale of all its frames
 SECONDS = 15.0  # of the drive that the strip below the pictures shows
 GRAPH, EVIDENCE, WHEEL = 130, 66, 200  # pixels: height of the strip's parts, width of the steering wheel beside it
+ABOVE = 45.0  # m of road that the picture from above shows
 RED, BLUE, GRAY = (178, 24, 43), (33, 102, 172), (150, 150, 150)
 
 
@@ -88,11 +90,40 @@ def render_video(
     if width < 320 or width % 2:
         raise ValueError(f"width={width}: expected an even number of at least 320")
     fps = fps or _recorded_fps(drive)
+    frames = film_frames(drive, model, methods, fps, width, **settings)
+    return write_film(tqdm(frames, path.name, len(drive), unit="frame", disable=not progress), path, fps, crf)
+
+
+def write_film(frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: int = 23) -> Path:
+    """Write pictures as a film, one by one.
+
+    Introduced in notebook 07.
+
+    Parameters
+    ----------
+    frames : iterable of (H, W, 3) uint8 RGB
+        All of the same size, both sides even; at least one.
+    path, fps, crf
+        As for `render_video`.
+
+    Returns
+    -------
+    Path
+        The film.
+
+    Raises
+    ------
+    ValueError
+        If the file's ending is none of those.
+    OSError
+        If the film cannot be written. No half film is left under its name.
+    """
+    path = Path(path)
+    check_output(path, ENDINGS)
     with replacing(path) as unfinished:
         writer = None
         try:
-            frames = film_frames(drive, model, methods, fps, width, **settings)
-            for picture in tqdm(frames, path.name, len(drive), unit="frame", disable=not progress):
+            for picture in frames:
                 if writer is None:
                     writer = _writer(unfinished, picture.shape[1::-1], fps, crf)
                 writer.send(np.ascontiguousarray(picture))
@@ -169,6 +200,124 @@ def film_frames(
         yield np.pad(picture, [(0, size % 2) for size in picture.shape[:2]] + [(0, 0)], constant_values=255)
 
 
+def closed_loop_frames(
+    log: Log,
+    model: keras.Model,
+    method: str,
+    start: int = 0,
+    stop: int | None = None,
+    width: int = 640,
+    **settings: object,
+) -> Iterator[np.ndarray]:
+    """Draw a drive in closed loop picture by picture: the camera with the map, the road from above, the wheel.
+
+    Introduced in notebook 09. From above, the car is the black box, its way so far the line behind it; the green band
+    reaches one meter to each side of the lane's center. The map has one color scale for all pictures.
+
+    Parameters
+    ----------
+    log : Log
+        Of `steerlib.driving.drive_roads`.
+    model : keras.Model
+        Who drove.
+    method : str
+        Of `steerlib.explain.METHODS`.
+    start, stop : int
+        From which picture of the log to which, as in `range`.
+    width : int
+        Of the camera's picture, in pixels.
+    **settings
+        For `steerlib.explain.explain`.
+
+    Yields
+    ------
+    (H, W, 3) uint8 RGB
+        All of the same size, both sides even.
+
+    Raises
+    ------
+    ValueError
+        If a method or a setting is none of these, or the log has no such pictures.
+    """
+    settings, pictures = {"target": "right", "signed": True} | settings, range(len(log.offset))[start:stop]
+    if not pictures:
+        raise ValueError(f"pictures {start} to {stop}: the log has {len(log.offset)}")
+
+    def explained(frame: np.ndarray) -> Explanation:
+        return explain(model, frame / np.float32(255), method, **settings)
+
+    some = np.unique(np.linspace(pictures[0], pictures[-1], min(SAMPLE, len(pictures))).astype(int))
+    found = [explained(frame) for frame in look_back(log, some)]
+    _, signed, unit, ends, *_ = found[0]
+    limit = overlay.common_limit([one.map for one in found])
+    bar = overlay.colorbar(width, limit, signed, unit, ends)
+    most = {method: 1.5 * max(max(evidence(one.map)) for one in found) or 1.0} if signed else {}
+    ruler = 5 * float(np.ceil(max(1, np.abs([log.angle, log.reference]).max()) / 5))
+    fps, past = 1 / INTERVAL, deque(maxlen=round(SECONDS / INTERVAL))
+    for k in pictures:
+        (camera,), (seen,) = look_back(log, [k], whole=True), look_back(log, [k])
+        one = explained(seen)
+        height = round(width * len(camera) / camera.shape[1])
+        camera = cv2.resize(camera, (width, height), interpolation=cv2.INTER_AREA)
+        picture = np.vstack([_over(camera, ROAD, one, limit), bar])
+        picture = overlay.side_by_side(
+            [picture, _above(log, k, len(picture), width * 5 // 8)], ["camera", "from above"]
+        )
+        past.append(Moment(float(log.reference[k]), one.angle, {method: evidence(one.map)} if signed else {}))
+        picture = np.vstack([picture, _strip(picture.shape[1], past, ruler, most, fps, "reference")])
+        yield np.pad(picture, [(0, size % 2) for size in picture.shape[:2]] + [(0, 0)], constant_values=255)
+
+
+def _above(log: Log, k: int, height: int, width: int) -> np.ndarray:
+    """Draw the road from above, its direction at the car being up: (height, width, 3) uint8."""
+    scene, pose = log.scene(), log.pose(k)
+    road, scale = scene.road, height / ABOVE
+    picture = np.full((height, width, 3), (176, 196, 150), np.uint8)
+    turn = float(road.at("heading", pose.distance))
+    origin = road.to_world(pose.distance, float(road.at("lane_width", pose.distance)) / 2)
+
+    def pixels(distance: np.ndarray | float, offset: np.ndarray | float) -> np.ndarray:
+        """Place points of the road, offsets counted from its center line, in eighths of a pixel."""
+        x, y = road.to_world(distance, offset)
+        x, y = x - origin[0], y - origin[1]
+        forward, right = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        return np.rint(8 * np.stack([width / 2 + scale * right, 0.75 * height - scale * forward], -1)).astype(np.int32)
+
+    along = np.arange(max(pose.distance - 0.5 * ABOVE, 0), pose.distance + ABOVE)
+    lane = road.at("lane_width", along)
+
+    def band(left: np.ndarray, right: np.ndarray, color: tuple) -> None:
+        corners = np.concatenate([pixels(along, left), pixels(along, right)[::-1]])
+        cv2.fillPoly(picture, [corners], color, cv2.LINE_AA, 3)
+
+    def line(distance: np.ndarray, offset: np.ndarray | float, color: tuple, thickness: int) -> None:
+        cv2.polylines(picture, [pixels(distance, offset)], False, color, thickness, cv2.LINE_AA, 3)
+
+    band(-lane - 0.3, lane + 0.3, (120, 120, 120))
+    band(lane / 2 - OFF_LANE, lane / 2 + OFF_LANE, (130, 158, 120))
+    line(along, 0 * along, (240, 190, 40), 2)
+    for side in (-1, 1):
+        line(along, side * lane, overlay.PAPER, 2)
+    last = max([0, *log.interventions[log.interventions <= k]])  # the way ends where the car was put back
+    distance = log.distance[last : k + 1]
+    line(distance, road.at("lane_width", distance) / 2 + log.offset[last : k + 1], overlay.INK, 2)
+    place = pixels(pose.distance, float(road.at("lane_width", pose.distance)) / 2 + pose.offset)
+    cos, sin = np.cos(pose.heading), np.sin(pose.heading)
+    corners = [(x * sin + y * cos, y * sin - x * cos) for x, y in ((-2.2, -0.9), (2.2, -0.9), (2.2, 0.9), (-2.2, 0.9))]
+    car = place + np.rint(8 * scale * np.array(corners)).astype(np.int32)
+    cv2.fillPoly(picture, [car], overlay.INK, cv2.LINE_AA, 3)
+    words = [f"{abs(pose.offset):.2f} m {'right' if pose.offset > 0 else 'left'} of the lane's center"]
+    count = int(np.sum(log.interventions <= k))
+    put_back = any(0 <= k - back < 1 / INTERVAL for back in log.interventions)
+    words += [f"{k * INTERVAL:.1f} s, {count} intervention{'s' * (count != 1)} so far" + ": put back" * put_back]
+    for row, text in enumerate(words):
+        cv2.rectangle(picture, (0, 22 * row), (width, 22 * row + 22), overlay.PAPER, cv2.FILLED)
+        overlay.write(picture, text, (width // 2, 22 * row + 11), width - 10)
+    if put_back:
+        cv2.rectangle(picture, (0, 0), (width - 1, height - 1), RED, 12)
+    return picture
+
+
 def evidence(map: np.ndarray) -> tuple[float, float]:
     """Sum up a signed map: what speaks for left and what for right.
 
@@ -194,11 +343,13 @@ def _over(frame: np.ndarray, crop: tuple[float, float], explanation: Explanation
     return result
 
 
-def _strip(width: int, past: Sequence[Moment], ruler: float, most: dict[str, float], fps: float) -> np.ndarray:
+def _strip(
+    width: int, past: Sequence[Moment], ruler: float, most: dict[str, float], fps: float, other: str = "recorded"
+) -> np.ndarray:
     """Draw the steering wheel, and beside it the angles and the evidence of the last seconds."""
     height = max(WHEEL + 40, GRAPH + EVIDENCE * len(most) + 24)
     strip = np.full((height, width, 3), overlay.PAPER, np.uint8)
-    _draw_wheel(strip[:, : WHEEL + 60], past[-1])
+    _draw_wheel(strip[:, : WHEEL + 60], past[-1], other)
     left, right, capacity = WHEEL + 130, width - 108, past.maxlen
     times = np.arange(len(past)) - len(past) + 1
 
@@ -227,7 +378,7 @@ def _strip(width: int, past: Sequence[Moment], ruler: float, most: dict[str, flo
             overlay.write(strip, line, (right + 52, top + high // 2 + 18 * k - 9 * (len(name) - 1)), 98)
 
     high = GRAPH - 12
-    axis(4, high, f"right {ruler:.0f}", f"left {ruler:.0f}", "degrees", "black: network", "gray: recorded")
+    axis(4, high, f"right {ruler:.0f}", f"left {ruler:.0f}", "degrees", "black: network", f"gray: {other}")
     plot([moment.recorded for moment in past], 4, high, ruler, GRAY, 5)
     plot([moment.predicted for moment in past], 4, high, ruler, overlay.INK, 2)
     for k, (name, limit) in enumerate(most.items()):
@@ -242,8 +393,8 @@ def _strip(width: int, past: Sequence[Moment], ruler: float, most: dict[str, flo
     return strip
 
 
-def _draw_wheel(area: np.ndarray, moment: Moment) -> None:
-    """Draw a steering wheel at the network's angle; a triangle outside its rim is the recorded one."""
+def _draw_wheel(area: np.ndarray, moment: Moment, other: str) -> None:
+    """Draw a steering wheel at the network's angle; a triangle outside its rim is the other one."""
     center, radius = np.array([area.shape[1] / 2, WHEEL / 2 + 4]), WHEEL / 2 - 22
 
     def at(degrees: float, distance: float) -> np.ndarray:
@@ -262,7 +413,7 @@ def _draw_wheel(area: np.ndarray, moment: Moment) -> None:
     cv2.fillPoly(area, [np.array(tip)], GRAY, cv2.LINE_AA, 3)
     network = "unknown" if moment.predicted is None else f"{moment.predicted:+.1f} deg"
     overlay.write(area, f"network {network}", (area.shape[1] // 2, WHEEL + 14), area.shape[1] - 10)
-    overlay.write(area, f"recorded {moment.recorded:+.1f} deg", (area.shape[1] // 2, WHEEL + 32), area.shape[1] - 10)
+    overlay.write(area, f"{other} {moment.recorded:+.1f} deg", (area.shape[1] // 2, WHEEL + 32), area.shape[1] - 10)
 
 
 def _recorded_fps(drive: Drive) -> float:

@@ -4,8 +4,19 @@ import keras
 import numpy as np
 import pytest
 
-from steerlib import driving, roads
-from steerlib.driving import Log, autonomy, constant, drive_roads, judge, network, reference
+from steerlib import data, driving, roads
+from steerlib.driving import (
+    Log,
+    autonomy,
+    constant,
+    drive_roads,
+    judge,
+    load_logs,
+    look_back,
+    network,
+    reference,
+    save_logs,
+)
 from steerlib.roads import SPEED, STEERING_RATIO, WHEEL_BASE, Pose, Scene
 
 SEED = 2000
@@ -92,7 +103,7 @@ def test_a_policy_sees_what_the_camera_sees():
     images, poses = seen[-1]
     assert images.shape == (3, 66, 200, 3) and images.dtype == np.float32
     for image, seed, pose in zip(images, (SEED, SEED + 1, SEED + 2), poses):
-        expected = driving._photograph(Scene(seed), pose)
+        expected = Scene(seed).render(pose, (66, 200), crop=data.ROAD)[0]
         assert np.array_equal(np.rint(255 * image), expected)
         assert pose.distance == pytest.approx(driving.START + 2 * driving.INTERVAL * SPEED, abs=0.2)
 
@@ -133,3 +144,91 @@ def test_the_log_says_where_the_car_was():
     assert len(driven.offset) == 20 and driven.distance[0] == driving.START and driven.offset[0] == 0
     assert driven.reference[0] == pytest.approx(scene.steering(pose))
     assert np.allclose(driven.angle, driven.reference)
+
+
+def test_pictures_of_a_log_can_be_taken_again_with_what_the_display_showed():
+    seen = []
+
+    def watcher(images, scenes, poses):
+        seen.append(np.rint(255 * images).astype(np.uint8))
+        return np.array([40.0 if len(seen) < 30 else -60.0])
+
+    (driven,) = drive_roads(watcher, SEED, 4.0, False, display=True)
+    assert len(driven.interventions) and driven.display
+    chosen = [0, 1, int(driven.interventions[0]), len(seen) - 1]
+    again = look_back(driven, chosen)
+    assert all(np.array_equal(again[i], seen[k][0]) for i, k in enumerate(chosen))
+    assert np.array_equal(driven.standing[1:3], driven.angle[:2])
+    whole = look_back(driven, [1], whole=True)
+    assert whole.shape == (1, *roads.FRAME_SIZE, 3)
+    # On the whole picture the display stands where the network sees it.
+    small = data.preprocess(whole[0])
+    assert np.abs(small - seen[1][0] / 255).mean() < 0.02
+    rows, columns = roads.display_place(66, 200)
+    assert np.abs(small - seen[1][0] / 255)[rows, columns][2:-2].mean() < 0.02
+
+
+def test_logs_come_back_from_a_file_to_the_last_bit(tmp_path):
+    drives = {"asleep": drive_roads(constant(5.0), [SEED, SEED + 1], 3.0, False), "best, of all": [log([0.1])]}
+    save_logs(tmp_path / "logs.npz", drives)
+    found = load_logs(tmp_path / "logs.npz")
+    assert list(found) == list(drives)
+    for name, logs in drives.items():
+        for one, other in zip(logs, found[name], strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(one, other))
+    assert judge(found["asleep"])[:6] == judge(drives["asleep"])[:6]
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_a_file_without_logs_is_refused(tmp_path, content):
+    path = tmp_path / "logs.npz"
+    if content is None:
+        np.savez(path, angles=np.zeros(3))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"logs.npz: expected logs"):
+        load_logs(path)
+    np.savez(path, **{"a/1/offset": np.array([object()])})
+    with pytest.raises(ValueError, match=r"logs.npz: expected logs"):
+        load_logs(path)  # nothing is unpickled
+
+
+def test_the_display_shows_the_angle_and_nothing_else_changes():
+    images = np.random.default_rng(0).random((3, 66, 200, 3)).astype(np.float32)
+    shown = roads.show_wheel(images, np.array([-60.0, 0.0, 400.0]))
+    rows, columns = roads.display_place(66, 200)
+    outside = np.ones((66, 200), bool)
+    outside[rows, columns] = False
+    assert np.array_equal(shown[:, outside], images[:, outside])
+    light = columns.start + 0.5 + shown[:, rows, columns, 1].mean(axis=1).argmax(axis=1)
+    assert np.allclose(
+        light, [100 - 30, 100, 160], atol=1
+    )  # 60° are half of the 60 pixels to one side; 120° is the end
+    off = roads.show_wheel(images, None)
+    assert off[:, rows, columns].max() < 0.1
+    again = roads.show_wheel(np.rint(255 * images).astype(np.uint8), np.array([-60.0, 0.0, 400.0]))
+    assert again.dtype == np.uint8 and np.abs(again / 255 - shown).max() < 0.003
+    with pytest.raises(ValueError, match="expected"):
+        roads.show_wheel(images, np.zeros(2))
+
+
+def test_gusts_push_every_driver_alike_and_leave_nobody_outside():
+    pushed = {}
+    for angle in (0.0, 3.0):
+        (driven,) = drive_roads(constant(angle), SEED, 9.0, False, gusts=True)
+        assert driven.gusts.tolist() == [20, 60]
+        pushed[angle] = driven
+        # At a push the car moves by more than it can in a tenth of a second, and stays in its lane.
+        steps = np.abs(np.diff(driven.offset))
+        assert np.abs(driven.offset[driven.gusts]).max() <= driving.GUST_OFFSET
+        assert steps[19] > 3 * np.median(steps)
+        headings = np.diff(driven.heading)[driven.gusts - 1]
+        assert np.abs(headings).max() <= driving.GUST_HEADING + 5
+    # Both were pushed by the same amount, where the limit did not cut it off.
+    moved = [driven.offset[20] - driven.offset[19] for driven in pushed.values()]
+    assert moved[0] == pytest.approx(moved[1], abs=0.3)
+    assert len(drive_roads(reference, SEED, 9.0, False)[0].gusts) == 0
+
+
+def test_the_reference_driver_needs_nobody_in_gusts_either():
+    assert autonomy(reference, range(SEED, SEED + 5), 30.0, False, gusts=True).interventions == 0

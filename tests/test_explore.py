@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from steerlib import explain, explore, overlay
+from steerlib import explain, explore, overlay, roads
 from steerlib.cam import ledger
 from steerlib.data import Drive, load_drive, preprocess
 from steerlib.gradcam import grad_cam, hires_cam
@@ -548,6 +548,60 @@ def test_a_network_without_convolutions_has_the_methods_that_need_none(drive):
         explorer = explore.compare(dense, drive)
     needless = ["occlusion", "gradient-times-input", "integrated-gradients", "smooth-grad"]
     assert list(explorer.map) == needless and explorer.error.value == ""
+
+
+@pytest.fixture(scope="module")
+def road():
+    return roads.Scene(2003)
+
+
+def test_the_car_can_be_moved_and_things_taken_away(model, road):
+    other = keras.models.clone_model(model)
+    other.set_weights([0.7 * weights for weights in model.get_weights()])
+    explorer = explore.driving({"one": model, "other": other}, road, display=True)
+    explorer.frame.value = 60
+    for control, value in {"offset": 0.8, "heading": -2.0, "lie": 25.0}.items():
+        before = explorer.picture.value
+        getattr(explorer, control).value = value
+        assert explorer.picture.value != before and not explorer.error.value, control
+    pose = roads.Pose(130.0, 0.8, np.radians(-2.0))
+    seen_by = {}
+    for gone in ((), ("center_line",), ("center_line", "display")):
+        for name in gone:
+            getattr(explorer, name).value = False
+        image = road.render(pose, (66, 200), [name for name in gone if name != "display"], (106 / 256, 1.0))[0]
+        if "display" not in gone:
+            image = roads.show_wheel(image[None], [road.steering(pose) + 25])[0]
+        seen_by[gone] = predict(model, image[None] / np.float32(255))[0]
+        assert f"network {seen_by[gone]:+.1f}°" in explorer.readout.value
+        assert f"reference {road.steering(pose):+.1f}°" in explorer.readout.value
+    everything = road.render(pose, (66, 200), crop=(106 / 256, 1.0))[0]
+    everything = roads.show_wheel(everything[None], [road.steering(pose) + 25])[0] / np.float32(255)
+    found = explain.explain(model, everything, "integrated-gradients")
+    assert np.allclose(explorer.map, found.map, atol=1e-4)
+    gone = np.abs(everything - image / np.float32(255)).max(axis=-1) > 0.02
+    assert f"the map promised {-found.map[gone].sum():+.1f}°" in explorer.readout.value
+    change = seen_by["center_line", "display"] - seen_by[()]
+    assert f"turned the wheel by {change:+.1f}°" in explorer.readout.value
+    explorer.network.value = "other"
+    assert f"network {seen_by['center_line', 'display']:+.1f}°" not in explorer.readout.value
+
+
+def test_the_copied_lines_make_the_map_of_a_road(model, road):
+    explorer = explore.driving(model, road, display=True)
+    for control, value in {"frame": 60, "offset": -0.7, "lie": 10.0, "method": "hires-cam"}.items():
+        getattr(explorer, control).value = value
+    names, (picture,) = copied(explorer, model=model)
+    np.testing.assert_allclose(names["shown"].map, explorer.map, atol=1e-3)
+    assert picture.shape == (297, 900, 3)
+    assert "promises no sum" not in explorer.readout.value  # nothing is taken away
+    explorer.edge_lines.value = False
+    assert "promises no sum" in explorer.readout.value
+
+
+def test_without_a_display_there_is_nothing_that_lies(model, road):
+    explorer = explore.driving(model, road)
+    assert "lie" not in explorer.controls and "display" not in explorer.controls and not explorer.error.value
 
 
 @pytest.fixture

@@ -370,20 +370,46 @@ def test_the_shipped_network_reads_unseen_roads(models_folder):
     assert figures["r2"] >= 0.97 and figures["mean_absolute_error"] <= 3
 
 
-def test_the_command_trains_and_saves(tmp_path, monkeypatch, capsys):
-    rendered = []
+@pytest.fixture
+def rendered(monkeypatch):
+    """In place of rendered views, bars; what was asked for is noted."""
+    asked = []
 
-    def render_views(seeds, n):
-        rendered.append((set(seeds), n))
+    def render_views(seeds, n, askew=True):
+        asked.append((set(seeds), n, askew))
         return bars(12, min(seeds))
 
     monkeypatch.setattr(steerlib.roads, "render_views", render_views)
+    return asked
+
+
+def test_the_command_trains_and_saves(rendered, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(steerlib.model, "EPOCHS", 1)
-    monkeypatch.setattr(sys, "argv", ["model", str(tmp_path / "out")])
+    monkeypatch.setattr(sys, "argv", ["model", str(tmp_path / "out"), "pilotnet", "pilotnet_gap"])
     steerlib.model.main()
-    roads = [seeds for seeds, _ in rendered]
-    assert len(roads) == 3 and len(set.union(*roads)) == sum(map(len, roads))  # no road is used twice
-    assert (tmp_path / "out" / "pilotnet.keras").is_file()
-    assert load_model(tmp_path / "out" / "pilotnet.keras").name == "pilotnet"
+    for name in ("pilotnet", "pilotnet_gap"):
+        assert load_model(tmp_path / "out" / f"{name}.keras").name == name
+    assert len((tmp_path / "out" / "SHA256SUMS").read_text().splitlines()) == 2
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("r2", "mean_absolute_error", "constant"))
+
+
+@pytest.mark.parametrize("name", steerlib.model.SHIPPED)
+def test_what_the_shipped_networks_learn_from(name, rendered):
+    learned, validation, unseen = steerlib.model._lessons(name)
+    roads, counts, askew = zip(*rendered)
+    assert roads[0].isdisjoint(roads[2]) and set(askew) == {name != "pilotnet_centered"}
+    if name == "pilotnet_memorizer":
+        assert roads[0] == roads[1] and counts[0] == 40
+    else:
+        assert roads[0].isdisjoint(roads[1]) and counts[0] == 12000
+    # The confused one sees its angle on a display, in all three; the others see what was rendered.
+    for drive, shown in (
+        (learned, bars(12, min(roads[0]))),
+        (validation, bars(12, min(roads[1]))),
+        (unseen, bars(12, min(roads[2]))),
+    ):
+        images = np.stack([shown.frame(i) for i in range(12)])
+        expected = steerlib.roads.show_wheel(images, shown.angles) if name == "pilotnet_confused" else images
+        assert np.array_equal(np.stack([drive.frame(i) for i in range(12)]), expected)
+        assert np.array_equal(drive.angles, shown.angles)

@@ -9,6 +9,7 @@ import pytest
 
 from steerlib import overlay, video
 from steerlib.data import Drive, load_drive, preprocess
+from steerlib.driving import constant, drive_roads
 from steerlib.explain import explain, sample_frames
 from steerlib.model import load_model
 
@@ -151,7 +152,7 @@ def test_evidence_is_the_mean_of_each_side():
 def test_the_wheel_turns_with_the_network_and_the_triangle_with_the_record():
     def drawn(recorded, predicted):
         area = np.full((240, 260, 3), 255, np.uint8)
-        video._draw_wheel(area, video.Moment(recorded, predicted, {}))
+        video._draw_wheel(area, video.Moment(recorded, predicted, {}), "recorded")
         orange = np.argwhere((area[..., 0] > 200) & (area[..., 2] < 80))
         gray = np.argwhere((area[:200] == 150).all(axis=2))
         return orange.mean(axis=0) if len(orange) else None, gray.mean(axis=0)
@@ -196,3 +197,33 @@ def test_samples_are_spread_over_the_drive_and_can_be_read(drive):
         np.testing.assert_array_equal(frame, drive.frame(i))
     assert len(sample_frames(drive.subset([3]), 5)) == 1
     assert preprocess(frames[0], drive.crop).shape == (66, 200, 3)
+
+
+@pytest.fixture(scope="module")
+def driven():
+    """A car that leaves its lane after some seconds and is put back."""
+    (log,) = drive_roads(constant(0.0), 2003, 7.0, False)
+    return log
+
+
+def test_a_film_in_closed_loop_shows_camera_map_road_and_wheel(driven, model, tmp_path):
+    back = int(driven.interventions[0])
+    frames = list(video.closed_loop_frames(driven, model, "hires-cam", back - 1, back + 1))
+    assert len(frames) == 2 and frames[0].shape == frames[1].shape and not any(size % 2 for size in frames[0].shape[:2])
+    red = [np.mean((frame[24:444, 652:1052] == video.RED).all(axis=2)) for frame in frames]
+    assert red[0] == 0 and red[1] > 0.03  # a frame around the road from above says that it was put back
+    path = video.write_film(iter(frames), tmp_path / "film.mp4", 10)
+    assert len(decode(path)[1]) == 2
+    with pytest.raises(ValueError, match="the log has 70"):
+        next(video.closed_loop_frames(driven, model, "hires-cam", 70))
+
+
+def test_from_above_the_car_stands_where_the_log_says(driven):
+    def columns(color, k):
+        return np.flatnonzero((video._above(driven, k, 420, 400)[315] == color).all(axis=-1))
+
+    scale = 420 / video.ABOVE
+    for k in (0, int(driven.interventions[0]) - 1):
+        lane = float(driven.scene().road.at("lane_width", driven.distance[k]))
+        assert columns(overlay.INK, k).mean() == pytest.approx(200 + scale * driven.offset[k], abs=1.5)
+        assert columns((240, 190, 40), k).mean() == pytest.approx(200 - scale * lane / 2, abs=1.5)
