@@ -1,11 +1,12 @@
 """Drives: frames, the angle of the steering wheel, and how both become input of the network (notebook 01)."""
 
+import codecs
 import contextlib
 import hashlib
-import math
 import operator
 import os
 import re
+import stat
 import tempfile
 import warnings
 import zipfile
@@ -14,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 IMAGE_SIZE = (66, 200)  # height and width of the network's input, arXiv 1604.07316
 # Parts of a frame as fractions of its height. ROAD leaves the lower 150 of 256 rows, as S. Chen's own code
@@ -29,9 +32,21 @@ CAMERAS = ("center", "left", "right")
 LABEL_FILES = ("data.txt", "driving_log.csv")
 FULL_LOCK = 25.0  # degrees: the simulator writes steering as a fraction of this
 HINT = "; readable() gives the drive without such frames"
-SULLYCHEN_LINE = "'200.jpg -1.21' or '200.jpg -1.21,2018-07-01 17:09:55:179', all lines alike"
+MOST_DEGREES = 2000.0  # more than five turns of a steering wheel: no sensor's angle
+SULLYCHEN_LINE = "'200.jpg -1.21' or '200.jpg -1.21,2018-07-01 17:09:55:179'"
 SULLYCHEN_TIME = re.compile(r"(\d{4})-(\d\d?)-(\d\d?) (\d\d?):(\d\d?):(\d\d?):(\d{1,3})")
 UDACITY_TIME = re.compile(r"_(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d{3})\.")
+
+# A file that is larger is no frame and no list of labels: what looks small on the disk must not fill the memory.
+LARGEST_FILE = 64 * 2**20  # bytes
+LARGEST_PICTURE = 50_000_000  # pixels, 150 MB in memory; a road camera has up to 10 million
+LARGEST_RATIO = 20  # of a frame's longer side to its shorter one, since pictures are drawn at one width
+PICTURES = {  # how a file begins, and what reads the size of its picture without decoding it
+    b"\xff\xd8": JpegImagePlugin.JpegImageFile,
+    b"\x89PNG": PngImagePlugin.PngImageFile,
+    b"RIFF": WebPImagePlugin.WebPImageFile,
+    b"BM": BmpImagePlugin.BmpImageFile,
+}
 
 Indices = int | slice | Sequence[int] | np.ndarray
 Label = tuple[str, float, datetime | None]  # name of the frame as written, degrees, time of day if known
@@ -56,13 +71,11 @@ def crop_road(frame: np.ndarray, crop: tuple[float, float] = ROAD) -> np.ndarray
     ValueError
         Where the crop leaves no row or reaches out of the frame.
     """
+    _check_crop(crop)
     height = len(frame)
     top, bottom = (round(fraction * height) for fraction in crop)
-    if not 0 <= top < bottom <= height:
-        raise ValueError(
-            f"crop={crop} leaves nothing of a frame with {height} rows: "
-            "expected (top, bottom) as fractions of the height, 0 <= top < bottom <= 1"
-        )
+    if top == bottom:
+        raise ValueError(f"crop={crop} leaves nothing of a frame with {height} rows")
     return frame[top:bottom]
 
 
@@ -89,7 +102,7 @@ def preprocess(frame: np.ndarray, crop: tuple[float, float] = ROAD) -> np.ndarra
 
 
 def read_frame(path: str | Path) -> np.ndarray:
-    """Read one picture from a file: JPEG, PNG and whatever else OpenCV decodes (notebook 01).
+    """Read one picture from a file: JPEG, PNG, WebP or BMP (notebook 01).
 
     Parameters
     ----------
@@ -105,9 +118,10 @@ def read_frame(path: str | Path) -> np.ndarray:
     FileNotFoundError, IsADirectoryError, PermissionError
         Where there is no file that can be read.
     ValueError
-        Where it is no complete picture.
+        Where it is no complete picture, has more than `LARGEST_FILE` bytes or `LARGEST_PICTURE` pixels, or one side is
+        more than `LARGEST_RATIO` times the other.
     """
-    return _decode_rgb(Path(path).read_bytes(), str(path))
+    return _decode_rgb(_read(Path(path)), str(path))
 
 
 def check_output(path: Path, endings: Sequence[str]) -> None:
@@ -196,6 +210,7 @@ class Drive:
         ValueError
             Where the lengths differ, an angle is not finite, or a frame is not uint8 RGB.
         """
+        _check_crop(crop)
         angles = np.array(angles, np.float32)
         times = None if timestamps is None else np.array(timestamps, np.float64)
         for what, given in (("angles", angles), ("labels", labels), ("timestamps", times)):
@@ -412,44 +427,52 @@ def load_drive(path: str | Path | None = None, camera: str = "center", crop: tup
     Returns
     -------
     Drive
-        The frames that are there; one warning counts the labels whose frame is missing.
+        The frames that are there. Warnings count, and name the first of, the lines that are no label, the labels whose
+        frame is missing, and the frames that have several labels, which all stay.
 
     Raises
     ------
     FileNotFoundError
         No such path, no label file in it, or not a single frame.
     ValueError
-        Names file and line: malformed, an angle that is not finite, a name that leads out of the folder.
+        Names file and line: not a single label, or a name that leads out of the folder, of which nothing is read.
     """
     if camera not in CAMERAS:
         raise ValueError(f"camera={camera!r}: expected one of {', '.join(CAMERAS)}")
+    _check_crop(crop)
     files, label_file = _open(_default_path() if path is None else Path(path).expanduser())
     where, folder = files.where(label_file), label_file.rpartition("/")[0]
     if files.kind(label_file) == "link":
         raise ValueError(f"{where} is a link that leads out of its folder: give the path that it leads to")
-    text = files.read(label_file).decode("utf-8-sig", errors="replace")
     udacity = label_file.lower().endswith(".csv")
-    lines, labels = _parse(text, where, camera, udacity)
+    labels, expected = _parse(_text(files.read(label_file)), where, camera, udacity)
 
-    paths, places, missing = [], [], []
-    for place, (line, (written, _, _)) in enumerate(zip(lines, labels)):
-        found = _find_frame(files, folder, written, f"{where}, line {line}", udacity)
-        if found is None:
-            missing.append(f"{written!r} in line {line}")
-        else:
+    paths, places, malformed, missing = [], [], [], []
+    for place, (line, label) in enumerate(labels):
+        if isinstance(label, str):
+            malformed.append(f"{_shortened(label)} in line {line}")
+        elif found := _find_frame(files, folder, label[0], f"{where}, line {line}", udacity):
             paths.append(found)
             places.append(place)
+        else:
+            missing.append(f"{_shortened(label[0])} in line {line}")
+    if not paths and not missing:
+        line, first = labels[0]
+        raise ValueError(f"{where}, line {line}: expected {expected}; found {_shortened(first)}")
     if not paths:
         raise FileNotFoundError(
-            f"{where}: none of its {len(labels):,} frames is there (the first is {missing[0]}): "
+            f"{where}: none of its {len(missing):,} frames is there (the first is {missing[0]}): "
             f"expected them beside it or in the folder {'IMG' if udacity else 'data'}"
         )
-    if missing:
-        warnings.warn(
-            f"{where}: {len(missing):,} of {len(labels):,} labels skipped, since their frames are missing "
-            f"(the first is {missing[0]})",
-            stacklevel=2,
-        )
+    for kind, reason in (
+        (malformed, f"since they are not {expected}"),
+        (missing, "since their frames are missing"),
+    ):
+        if kind:
+            message = f"{where}: {len(kind):,} of {len(labels):,} labels skipped, {reason} (the first is {kind[0]})"
+            warnings.warn(message, stacklevel=2)
+    if repeated := len(paths) - len(set(paths)):
+        warnings.warn(f"{where}: {repeated:,} of {len(labels):,} labels are of frames that have another", stacklevel=2)
 
     def read_labels(row: int) -> np.ndarray | None:
         parent, _, file_name = paths[row].rpartition("/")
@@ -461,14 +484,16 @@ def load_drive(path: str | Path | None = None, camera: str = "center", crop: tup
             raise ValueError(f"{files.where(label_path)} is no label picture: expected an 8-bit gray PNG")
         return picture
 
+    known = [None if isinstance(label, str) else label for _, label in labels]
+    clock = [label[2] for label in known if label]
     times = None
-    if all(time for _, _, time in labels):
-        times = np.array([(labels[place][2] - labels[0][2]).total_seconds() for place in places])
+    if all(clock):
+        times = np.array([(known[place][2] - clock[0]).total_seconds() for place in places])
     film = _Film(
         names=np.array([path.rpartition("/")[2] for path in paths]),
         read=lambda row: _decode_rgb(files.read(paths[row]), files.where(paths[row]), HINT),
         read_labels=read_labels,
-        recorded=np.array([angle for _, angle, _ in labels], np.float32),
+        recorded=np.array([label[1] if label else np.nan for label in known], np.float32),
         places=np.array(places),
         timestamps=times,
         crop=crop,
@@ -483,7 +508,7 @@ class _Film:
     names: np.ndarray
     read: Callable[[int], np.ndarray]
     read_labels: Callable[[int], np.ndarray | None]
-    recorded: np.ndarray  # every angle of the recording, also where the frame is missing
+    recorded: np.ndarray  # every angle of the recording, also where the frame is missing; NaN for a line without
     places: np.ndarray  # where in the recording each frame stands
     timestamps: np.ndarray | None
     crop: tuple[float, float]
@@ -521,11 +546,16 @@ class _Folder:
             kinds = self.listings[folder] = {}
             with os.scandir(self.path / folder) as entries:
                 for entry in entries:
-                    if entry.is_symlink() and not Path(os.path.realpath(entry)).is_relative_to(self.root):
-                        kinds[entry.name] = "link"
-                    elif entry.is_dir() or entry.is_file():
-                        kinds[entry.name] = "folder" if entry.is_dir() else "file"
+                    with contextlib.suppress(OSError):  # a link to itself
+                        if entry.is_symlink() and self.leads_out(entry.path):
+                            kinds[entry.name] = "link"
+                        elif entry.is_dir() or entry.is_file():
+                            kinds[entry.name] = "folder" if entry.is_dir() else "file"
         return self.listings[folder]
+
+    def leads_out(self, path: str | Path) -> bool:
+        """Tell whether a path on the disk leads out of the folder, by whatever links."""
+        return not Path(os.path.realpath(path)).is_relative_to(self.root)
 
     def kind(self, path: str) -> str | None:
         """Tell what lies at a path, None for nothing; never look beyond a link that leads out."""
@@ -536,8 +566,10 @@ class _Folder:
         return "link" if above == "link" else None
 
     def read(self, path: str) -> bytes:
-        """Give the bytes of a file."""
-        return (self.path / path).read_bytes()
+        """Give the bytes of a file; it may have been exchanged since the folder was listed."""
+        if self.leads_out(self.path / path):
+            raise ValueError(f"{self.where(path)} is a link that leads out of its folder: expected a file")
+        return _read(self.path / path)
 
     def where(self, path: str) -> str:
         """Give a file's path for messages."""
@@ -561,7 +593,7 @@ class _Archive(_Folder):
             if inside is None or member.is_dir():
                 continue
             self.members[inside] = member
-            kind = "file"
+            kind = "link" if stat.S_ISLNK(member.external_attr >> 16) else "file"
             while inside:
                 inside, _, name = inside.rpartition("/")
                 self.listings.setdefault(inside, {})[name] = kind
@@ -569,6 +601,7 @@ class _Archive(_Folder):
 
     def read(self, path: str) -> bytes:
         """Give the bytes of a member."""
+        _check_size(self.members[path].file_size, self.where(path))
         try:
             return self.archive.read(self.members[path])
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
@@ -593,13 +626,18 @@ def _open(path: Path) -> tuple[_Folder, str]:
         raise FileNotFoundError(f"{path} is not there: expected a drive's folder, zip archive or label file")
     if path.is_dir():
         files = _Folder(path)
+    elif not path.is_file():  # whoever reads from a pipe or a device may wait for ever
+        raise ValueError(f"{path} is no folder, zip archive or label file")
     elif zipfile.is_zipfile(path) or path.suffix.lower() == ".zip":
         try:
             files = _Archive(path)
         except zipfile.BadZipFile as error:
             raise ValueError(f"{path} is no zip archive, or only a part of one: download it again") from error
-    else:
+    elif path.suffix.lower() in (".txt", ".csv"):
         return _Folder(path.parent), path.name
+    else:
+        expected = "expected a folder, a zip archive, or a label file that ends in .txt or .csv"
+        raise ValueError(f"{path}: {expected}; unpack other archives first")
 
     folders = [""]
     for _ in range(3):
@@ -614,14 +652,19 @@ def _open(path: Path) -> tuple[_Folder, str]:
     raise FileNotFoundError(f"no {' or '.join(LABEL_FILES)} in {path}, nor in the folders in it")
 
 
-def _parse(text: str, where: str, camera: str, udacity: bool) -> tuple[list[int], list[Label]]:
-    """Read a label file; give the numbers of its lines and their labels."""
-    lines = [(line, content.strip()) for line, content in enumerate(text.split("\n"), start=1)]
-    lines = [(line, content) for line, content in lines if content]
-    first = lines[0][1] if lines else ""
+def _text(data: bytes) -> str:
+    """Decode a label file as its first bytes tell; what is no text becomes replacement characters."""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _parse(text: str, where: str, camera: str, udacity: bool) -> tuple[list[tuple[int, Label | str]], str]:
+    """Read a label file; give the number of each line with its label, or with itself if it is none; and what is one."""
+    lines = [(line, content.strip()) for line, content in enumerate(text.split("\n"), start=1) if content.strip()]
     expected, columns = SULLYCHEN_LINE, CAMERAS[:1]
-    if udacity:
-        columns = [cell.strip().lower() for cell in first.split(",")]
+    if udacity and lines:
+        columns = [cell.lower() for cell in _cells(lines[0][1])]
         if "steering" in columns:
             del lines[0]
         else:
@@ -635,33 +678,33 @@ def _parse(text: str, where: str, camera: str, udacity: bool) -> tuple[list[int]
         known = ", ".join(name for name in CAMERAS if name in columns)
         raise ValueError(f"camera={camera!r}: {where} has only {known or 'other columns'}")
 
-    labels = []
+    labels: list[tuple[int, Label | str]] = []
     for line, content in lines:
         try:
-            if udacity:
-                labels.append(_udacity_label(content, columns, camera))
-            else:
-                labels.append(_sullychen_label(content, timed="," in first))
+            label = _udacity_label(content, columns, camera) if udacity else _sullychen_label(content)
         except ValueError:
-            raise ValueError(f"{where}, line {line}: expected {expected}; found {content[:80]!r}") from None
-    return [line for line, _ in lines], labels
+            label = content
+        labels.append((line, label))
+    return labels, expected
 
 
-def _sullychen_label(content: str, timed: bool) -> Label:
+def _cells(row: str) -> list[str]:
+    """Divide a row; a spreadsheet may have put its cells into quotes."""
+    return [cell.strip().strip('"') for cell in row.split(",")]
+
+
+def _sullychen_label(content: str) -> Label:
     """Read a line of a `data.txt`."""
     label, comma, time = content.partition(",")
     name, angle = label.rsplit(maxsplit=1)
-    if bool(comma) != timed:
-        raise ValueError
-    return name, _finite(angle), _time(SULLYCHEN_TIME.fullmatch(time.strip())) if timed else None
+    return name, _number(angle, MOST_DEGREES), _time(SULLYCHEN_TIME.fullmatch(time.strip())) if comma else None
 
 
 def _udacity_label(content: str, columns: Sequence[str], camera: str) -> Label:
     """Read a row of a `driving_log.csv`."""
-    cells = dict(zip(columns, content.split(","), strict=True))
-    name, steering = cells[camera].strip(), _finite(cells["steering"])
-    if abs(steering) > 1.001:  # the simulator rounds; what lies further out was not written by it
-        raise ValueError
+    cells = dict(zip(columns, _cells(content), strict=True))
+    # The simulator rounds; what lies further out than 1 was not written by it.
+    name, steering = cells[camera], _number(cells["steering"], 1.001)
     stamp = UDACITY_TIME.search(name)
     return name, steering * FULL_LOCK, _time(stamp) if stamp else None
 
@@ -699,12 +742,32 @@ def _join(*parts: str) -> str:
     return "/".join(filter(None, parts))
 
 
-def _finite(text: str) -> float:
-    """Read a number; NaN and infinities are none."""
+def _number(text: str, most: float) -> float:
+    """Read a number between two bounds; NaN is none."""
     number = float(text)
-    if not math.isfinite(number):
+    if not abs(number) <= most:
         raise ValueError
     return number
+
+
+def _shortened(text: str) -> str:
+    """Show the beginning of a text."""
+    return repr(text if len(text) <= 40 else text[:40] + "…")
+
+
+def _read(path: Path) -> bytes:
+    """Give the bytes of a file, if it is one and not too large."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise ValueError(f"{path} is no file")
+    _check_size(found.st_size, str(path))
+    return path.read_bytes()
+
+
+def _check_size(size: int, where: str) -> None:
+    """Refuse to read what is too large to be a frame or a list of labels."""
+    if size > LARGEST_FILE:
+        raise ValueError(f"{where} has {size / 2**20:,.0f} MB: expected at most {LARGEST_FILE // 2**20} MB")
 
 
 def _time(match: re.Match | None) -> datetime:
@@ -720,13 +783,33 @@ def _decode(data: bytes, where: str, flag: int, hint: str = "") -> np.ndarray:
     # OpenCV before 4.13 fills up a truncated JPEG with gray. A scan's data contain no marker, so the end of
     # the picture must follow its last start of a scan; an earlier end may be that of a thumbnail.
     truncated = data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-    picture = None
-    if data and not truncated:
+    picture, size = None, None if truncated else _picture_size(data)
+    if size is not None:
+        _check_sides(*size, where, hint)
         with contextlib.suppress(cv2.error):
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if picture is None:
-        raise ValueError(f"{where} is not a complete picture ({len(data):,} bytes): expected a JPEG or PNG{hint}")
+        kinds = "a JPEG, PNG, WebP or BMP"
+        raise ValueError(f"{where} is not a complete picture ({len(data):,} bytes): expected {kinds}{hint}")
     return picture
+
+
+def _picture_size(data: bytes) -> tuple[int, int] | None:
+    """Read the width and height of an encoded picture from its header; None where it is none."""
+    for beginning, kind in PICTURES.items():
+        if data.startswith(beginning):
+            with contextlib.suppress(OSError, SyntaxError, ValueError):  # what Pillow raises for a damaged header
+                return kind(BytesIO(data)).size
+    return None
+
+
+def _check_sides(width: int, height: int, where: str, hint: str = "") -> None:
+    """Refuse a picture that would fill the memory, or would when it is drawn."""
+    if width * height > LARGEST_PICTURE:
+        raise ValueError(f"{where} has {width} × {height} pixels: expected at most {LARGEST_PICTURE:,}{hint}")
+    if not 0 < max(width, height) <= LARGEST_RATIO * min(width, height):
+        expected = f"expected sides of which none is over {LARGEST_RATIO} times the other"
+        raise ValueError(f"{where} has {width} × {height} pixels: {expected}{hint}")
 
 
 def _decode_rgb(data: bytes, where: str, hint: str = "") -> np.ndarray:
@@ -739,6 +822,13 @@ def _check_frame(frame: np.ndarray) -> None:
     shape, dtype = getattr(frame, "shape", ()), getattr(frame, "dtype", type(frame).__name__)
     if len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
         raise ValueError(f"frame is {dtype} {shape}: expected uint8 RGB (H, W, 3)")
+    _check_sides(shape[1], shape[0], "frame")
+
+
+def _check_crop(crop: tuple[float, float]) -> None:
+    """Refuse what is no part of a frame."""
+    if np.shape(crop) != (2,) or not 0 <= crop[0] < crop[1] <= 1:
+        raise ValueError(f"crop={crop}: expected (top, bottom) as fractions of the height, 0 <= top < bottom <= 1")
 
 
 def _shrink(frame: np.ndarray, crop: tuple[float, float]) -> np.ndarray:

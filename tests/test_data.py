@@ -67,7 +67,7 @@ def test_road_is_the_lower_150_of_256_rows():
 
 @pytest.mark.parametrize("crop", [(0.5, 0.5), (0.8, 0.2), (-0.1, 1.0), (0.0, 1.1), (0.999, 1.0)])
 def test_crop_that_leaves_nothing_is_refused(crop):
-    with pytest.raises(ValueError, match="100 rows"):
+    with pytest.raises(ValueError, match=r"crop=.* 100 rows|crop=.*: expected \(top, bottom\)"):
         crop_road(np.zeros((100, 10, 3), np.uint8), crop)
 
 
@@ -285,29 +285,35 @@ def test_missing_frames_are_counted_once(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "1.png",
-        "1.png left",
-        "1.png nan",
-        "1.png NaN",
-        "1.png inf",
-        "1.png -inf",
-        "1.png 1.5;2018-07-01",
-        f"1.png 1.5,{TIMED}",
-        f",{TIMED}",
-    ],
+    ["1.png", "1.png left", "1.png nan", "1.png NaN", "1.png inf", "1.png -inf", "1.png 1.5;2018-07-01", f",{TIMED}"],
 )
-def test_malformed_line_is_named(tmp_path, line):
+def test_malformed_line_is_named_and_the_others_are_kept(tmp_path, line):
     write_drive(tmp_path, [GOOD[0], "", line, GOOD[2]])
-    with pytest.raises(ValueError, match=r"data\.txt, line 3: expected '200\.jpg -1\.21'.*found '"):
+    expected = r"data\.txt: 1 of 3 labels skipped, since they are not '200\.jpg -1\.21'.*' in line 3\)"
+    with pytest.warns(UserWarning, match=expected) as warned:
+        drive = load_drive(tmp_path)
+    assert len(warned) == 1 and drive.angles.tolist() == [1.5, 3] and drive.names.tolist() == ["0.png", "2.png"]
+    write_drive(tmp_path, ["", line, line])
+    with pytest.raises(ValueError, match=r"data\.txt, line 2: expected '200\.jpg -1\.21'.*; found '"):
         load_drive(tmp_path)
 
 
-@pytest.mark.parametrize("time", ["", ",", ",17:09:55:179", ",2018-13-01 17:09:55:179", ",2018-07-01 17:09:61:179"])
+@pytest.mark.parametrize("time", [",", ",17:09:55:179", ",2018-13-01 17:09:55:179", ",2018-07-01 17:09:61:179"])
 def test_malformed_time_is_named(tmp_path, time):
     write_drive(tmp_path, [f"0.png 1,{TIMED}", f"1.png 1{time}"])
-    with pytest.raises(ValueError, match=r"data\.txt, line 2: "):
-        load_drive(tmp_path)
+    with pytest.warns(UserWarning, match=r"data\.txt: 1 of 2 labels skipped.*in line 2\)"):
+        assert load_drive(tmp_path).timestamps.tolist() == [0]
+
+
+def test_without_a_time_in_every_line_there_are_none(tmp_path):
+    drive = load_drive(write_drive(tmp_path, [f"0.png 1,{TIMED}", "1.png 2"]))
+    assert drive.angles.tolist() == [1, 2] and drive.timestamps is None
+
+
+def test_frames_with_several_labels_are_told_and_stay(tmp_path):
+    write_drive(tmp_path, [*GOOD, "1.png 7"])
+    with pytest.warns(UserWarning, match=r"data\.txt: 1 of 4 labels are of frames that have another"):
+        assert load_drive(tmp_path).angles.tolist() == [1.5, -2.25, 3, 7]
 
 
 @pytest.mark.parametrize(
@@ -323,10 +329,11 @@ def test_malformed_time_is_named(tmp_path, time):
     ],
 )
 @pytest.mark.parametrize("header", [[], ["center,left,right,steering,throttle,brake,speed"]])
-def test_malformed_row_is_named(tmp_path, row, header):
+def test_malformed_row_is_named_and_the_others_are_kept(tmp_path, row, header):
     write_log(tmp_path, [*header, "IMG/center_0.png,l,r,0,0,0,0", row])
-    with pytest.raises(ValueError, match=rf"driving_log\.csv, line {2 + len(header)}: expected center, left"):
-        load_drive(tmp_path)
+    expected = rf"driving_log\.csv: 1 of 2 labels skipped, since they are not center, left.*line {2 + len(header)}\)"
+    with pytest.warns(UserWarning, match=expected):
+        assert load_drive(tmp_path).angles.tolist() == [0]
 
 
 def test_nothing_to_load(tmp_path):
