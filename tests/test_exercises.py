@@ -16,10 +16,12 @@ import tensorflow as tf
 
 from steerlib import cam, exercises, gradcam, trust
 from steerlib.data import Drive, load_drive, preprocess
+from steerlib.driving import constant, drive_roads
 from steerlib.explain import explain
 from steerlib.hypercolumns import LAYERS, activations, cells_to_pixels, hypercolumns
 from steerlib.model import load_model, predict
 from steerlib.occlusion import fill_image, occlude
+from steerlib.roads import show_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = [
@@ -137,6 +139,11 @@ def world():
         image=images[2],
         places=np.arange(0, 200, 10),
         accounts=np.array([cam.ledger(gap, image) for image in part.images()]),
+        confused=load_model("pilotnet_confused"),
+        logs=[
+            log._replace(interventions=np.array(pictures))
+            for log, pictures in zip(drive_roads(constant(0.0), [1, 2], 11.0, progress=False), ([30, 50], [70]))
+        ],
         maps=gradcam.hires_cam(model, drive.images(slice(0, 300, 10)), target="right", signed=True),
     )
 
@@ -155,6 +162,8 @@ def given(world):
         "check_with_columns": [world.image],
         "check_harder_control": [world.image],
         "check_saturated": [world.maps],
+        "check_longest": [world.logs],
+        "check_copies": [world.confused, world.images],
     }
     for name in ("band_effects", "halves", "correlations", "mean_of_layers", "without_channel"):
         rest[f"check_{name}"] = [world.model, world.image]
@@ -783,6 +792,48 @@ def black_blank(world):
     yield "this is insertion", areas("blur", 0.0, exchange=trust.insertion)
     yield "16 steps, expected 8", areas("blur", 0.0, steps=16)
     yield "expected 2 values, these are 1", areas("blur")
+
+
+def longest(world):
+    times = [
+        0.1 * max(b - a for a, b in zip([0, *log.interventions], [*log.interventions, len(log.offset)]))
+        for log in world.logs
+    ]
+    ended = [0.1 * np.diff([0, *log.interventions]).max() for log in world.logs]
+    yield None, times
+    yield "these are pictures", [10 * time for time in times]
+    yield "the time from the last intervention", ended
+    yield "these are the shortest", [0.1 * np.diff([0, *x.interventions, len(x.offset)]).min() for x in world.logs]
+    yield "these are the mean", [0.1 * len(x.offset) / (len(x.interventions) + 1) for x in world.logs]
+
+
+def driver(world):
+    yield None, lambda offset, heading: -100 * offset - 10 * heading
+    yield "the car stands half a meter to the right, and it steers", lambda offset, heading: 100 * offset - 10 * heading
+    yield "the car stands 3° askew to the right, and it steers", lambda offset, heading: -100 * offset + 10 * heading
+    yield "the car stands half a meter to the right, and it does nothing", lambda offset, heading: -10 * heading
+    yield "the car stands 3° askew to the right, and it does nothing", lambda offset, heading: -100 * offset
+    yield "in the middle of the lane", lambda offset, heading: 5 - 100 * offset - 10 * heading
+    yield "it hardly moves", lambda offset, heading: np.radians(-100 * offset - 10 * heading)
+    yield "", lambda offset, heading: -100 * offset - 0.5 * heading  # it swings
+    yield "", lambda offset, heading: -20 * offset - 10 * heading  # it is too far out
+
+
+def copies(world):
+    def change(network, images, *angles):
+        return np.diff([predict(network, show_wheel(images, np.full(len(images), angle))).mean() for angle in angles])[
+            0
+        ]
+
+    yield None, lambda network, images: change(network, images, -20, 20) / 40
+    yield "this is the change", lambda network, images: change(network, images, -20, 20)
+    yield "from -20° to +20°", lambda network, images: change(network, images, -20, 20) / 20
+    yield "the sign", lambda network, images: change(network, images, 20, -20) / 40
+
+
+def test_the_hints_for_drivers_tell_swinging_from_sleeping():
+    assert "it swings" in exercises.check_driver(lambda offset, heading: -100 * offset - 0.5 * heading).message
+    assert "let it steer more" in exercises.check_driver(lambda offset, heading: -20 * offset - 10 * heading).message
 
 
 ANSWERS = dict.fromkeys(CHECKS, 1) | {
