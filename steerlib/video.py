@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +88,11 @@ def render_video(
         raise ValueError(f"drive {drive.name!r} has {len(drive)} frames, {len(methods)} methods: expected one or more")
     if width < 320 or width % 2:
         raise ValueError(f"width={width}: expected an even number of at least 320")
-    fps = fps or _recorded_fps(drive)
+    fps = _recorded_fps(drive) if fps is None else fps
+    if not 0 < fps <= 240 or not 0 <= crf <= 51:
+        raise ValueError(f"fps={fps}, crf={crf}: expected 0 to 240 frames a second, without 0, and a crf of 0 to 51")
+    if unknown := set(settings) - set(signature(explain).parameters):
+        raise ValueError(f"setting {sorted(unknown)[0]!r}: expected one of {', '.join(signature(explain).parameters)}")
     with replacing(path) as unfinished:
         writer = None
         try:
