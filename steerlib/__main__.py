@@ -6,8 +6,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -50,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _complain(message)
+            return options.run(options)
     except (OSError, ValueError) as error:
         _complain(error)
         return 2
@@ -64,7 +67,8 @@ def explain(options: argparse.Namespace) -> int:
     from steerlib.data import ROAD, WHOLE, check_output, crop_road, preprocess, read_frame
 
     crop = WHOLE if options.whole else ROAD
-    frame = read_frame(options.frame)
+    with _quiet():
+        frame = read_frame(options.frame)
     image = preprocess(frame, crop)
     output = Path(options.output or f"{Path(options.frame).stem}_{options.method}.png")
     check_output(output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
@@ -105,7 +109,8 @@ def predict(options: argparse.Namespace) -> int:
     images, failed = {}, False
     for name in options.frames:
         try:
-            images[name] = preprocess(read_frame(name), WHOLE if options.whole else ROAD)
+            with _quiet():
+                images[name] = preprocess(read_frame(name), WHOLE if options.whole else ROAD)
         except (OSError, ValueError) as error:
             _complain(error)
             failed = True
@@ -207,20 +212,27 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _load_tensorflow() -> None:
-    """Load TensorFlow; what it writes about missing accelerators before its log can be set up is left out."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what libraries write to standard error past Python: the error that is raised says it."""
     sys.stderr.flush()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nothing, 2)
-        import tensorflow as tf
-
-        tf.constant(0)  # starts it
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nothing)
+
+
+def _load_tensorflow() -> None:
+    """Load TensorFlow, without its lines about missing accelerators, which come before its log can be set up."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _quiet():
+        import tensorflow as tf
+
+        tf.constant(0)  # starts it
 
 
 def _model(name: str | None, methods: Sequence[str], drive: object = None) -> object:

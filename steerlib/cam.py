@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from steerlib.hypercolumns import activations, cells_to_pixels
-from steerlib.model import predict
+from steerlib.model import check_model, predict
 
 
 class Ledger(NamedTuple):
@@ -104,7 +104,7 @@ def degrees_of(output: float) -> float:
 
 def _head(model: keras.Model) -> tuple[keras.Layer, keras.Layer]:
     """Find the last convolution and the one unit that sees its average."""
-    head = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    head = [layer for layer in check_model(model).layers if not isinstance(layer, keras.layers.InputLayer)]
     kinds = [type(layer) for layer in head]
     if layers.GlobalAveragePooling2D in kinds:
         place = kinds.index(layers.GlobalAveragePooling2D)

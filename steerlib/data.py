@@ -211,7 +211,10 @@ class Drive:
             Where the lengths differ, an angle is not finite, or a frame is not uint8 RGB.
         """
         _check_crop(crop)
-        angles = np.array(angles, np.float32)
+        with contextlib.suppress(ValueError, TypeError):
+            angles = np.array(angles, np.float32)
+        if np.ndim(angles) != 1 or not isinstance(angles, np.ndarray):
+            raise ValueError(f"drive {name!r}: expected a list of angles, one number for each frame")
         times = None if timestamps is None else np.array(timestamps, np.float64)
         for what, given in (("angles", angles), ("labels", labels), ("timestamps", times)):
             if given is not None and len(given) != len(frames):
@@ -394,6 +397,8 @@ def suspect_labels(drive: Drive, threshold: float = 2.0) -> np.ndarray:
     (m,) int
         Indices into `drive`, ascending.
     """
+    if not threshold >= 0:
+        raise ValueError(f"threshold={threshold}: expected degrees, at least 0")
     padded = np.pad(drive._film.recorded, 1)
     places = drive._film.places[drive._rows]
     before, after = padded[places], padded[places + 2]
@@ -827,7 +832,8 @@ def _check_frame(frame: np.ndarray) -> None:
 
 def _check_crop(crop: tuple[float, float]) -> None:
     """Refuse what is no part of a frame."""
-    if np.shape(crop) != (2,) or not 0 <= crop[0] < crop[1] <= 1:
+    parts = np.asarray(crop)
+    if parts.shape != (2,) or parts.dtype.kind not in "fiu" or not 0 <= parts[0] < parts[1] <= 1:
         raise ValueError(f"crop={crop}: expected (top, bottom) as fractions of the height, 0 <= top < bottom <= 1")
 
 

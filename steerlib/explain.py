@@ -12,7 +12,7 @@ from steerlib.cam import cam, degrees_of, ledger
 from steerlib.data import Drive
 from steerlib.gradcam import grad_cam, hires_cam, steering_target
 from steerlib.hypercolumns import LAYERS, hypercolumns, visual_backprop
-from steerlib.model import predict
+from steerlib.model import check_image, predict
 from steerlib.occlusion import occlusion_map
 from steerlib.saliency import gradient_times_input, integrated_gradients, smooth_grad
 
@@ -80,6 +80,7 @@ def explain(
     if method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(METHODS)}")
     steering_target(target, 0.0)  # a wrong target is an error whatever the method
+    image = check_image(model, image)
     sides, angle = ("left", "right"), float(predict(model, image[np.newaxis])[0])
     if method == "occlusion":
         map, signed, unit = occlusion_map(model, image, sizes, stride, fill), True, "degrees lost when hidden"

@@ -123,7 +123,7 @@ class Explorer(widgets.VBox):
         vars(self).update(controls)
         self.frame = _slider("frame", 0, len(drive) - 1, 0)
         self.play = widgets.Play(interval=150, min=0, max=len(drive) - 1, tooltip="play the drive")
-        widgets.jslink((self.play, "value"), (self.frame, "value"))
+        self._link = widgets.jslink((self.play, "value"), (self.frame, "value"))
         self.back, self.forward = (
             widgets.Button(icon=f"step-{way}", tooltip=f"{name} frame", layout={"width": "40px"})
             for way, name in (("backward", "previous"), ("forward", "next"))
@@ -143,9 +143,8 @@ class Explorer(widgets.VBox):
         """Take the explorer off the page, and stop what it is computing."""
         if self._task is not None:
             self._task.cancel()
-        for child in self.children:
-            for part in (*getattr(child, "children", ()), child):
-                part.close()
+        for part in (self._link, *_parts(self)):
+            part.close()
         super().close()
 
     def _step(self, distance: int) -> None:
@@ -722,6 +721,12 @@ def _check_layers(model: keras.Model) -> None:
     """Say in plain words that a model has no layer to choose."""
     if not convolutions(model):
         raise ValueError(f"the model {model.name!r} has no convolution to look into")
+
+
+def _parts(widget: widgets.Widget) -> list[widgets.Widget]:
+    """List all that a widget is made of; it stays in the kernel's memory until it is closed."""
+    inner = [part for child in getattr(widget, "children", ()) for part in (*_parts(child), child)]
+    return inner + [getattr(widget, name) for name in ("layout", "style") if hasattr(widget, name)]
 
 
 def _slider(description: str, low: int, high: int, value: int, step: int = 1) -> widgets.IntSlider:

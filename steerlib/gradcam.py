@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from steerlib.hypercolumns import cells_to_pixels, check_layer
-from steerlib.model import cached_function, check_image, check_images
+from steerlib.model import as_numbers, cached_function, check_image, check_images
 
 TARGETS = ("right", "left", "center", "auto")
 BATCH = 256  # images that go through the network at once
@@ -115,7 +115,8 @@ def layer_gradient(
     """
     check_layer(model, layer)
     function = cached_function(model, ("gradient", layer), lambda model: _layer_gradient(model, layer))
-    if np.ndim(image) < 4:
+    image = as_numbers(image)
+    if image.ndim < 4:
         activation, gradient, angle = function(check_image(model, image)[np.newaxis])
         return activation[0].numpy(), gradient[0].numpy(), float(angle[0])
     images = check_images(model, image)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from steerlib.model import cached_function, check_image
+from steerlib.model import cached_function, check_image, check_model
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 
@@ -72,9 +72,11 @@ def visual_backprop(model: keras.Model, image: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the image is not what the network takes.
+        If the network has no convolution or the image is not what it takes.
     """
     image = check_image(model, image)
+    if not convolutions(model):
+        raise ValueError(f"network {model.name!r} has no convolution, which VisualBackProp needs")
     product = cached_function(model, "visual_backprop", _visual_backprop)(image[np.newaxis])
     return _to_unit(product.numpy())
 
@@ -107,7 +109,7 @@ def activations(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:
 
 def convolutions(model: keras.Model) -> list[str]:
     """List the names of a model's convolutions, the first one first."""
-    return [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    return [layer.name for layer in check_model(model).layers if isinstance(layer, keras.layers.Conv2D)]
 
 
 def check_layer(model: keras.Model, layer: str) -> str:

@@ -7,9 +7,11 @@ radians; every function here speaks degrees of the steering wheel, positive to t
 ``python -m steerlib.model FOLDER`` trains the networks that come with the project.
 """
 
+import contextlib
 import os
 import re
 import sys
+import zipfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from steerlib.data import IMAGE_SIZE, WHOLE, Drive, checksums, replacing, split
 # for a reason of its own, which notebook 09 looks for.
 SHIPPED = ("pilotnet", "pilotnet_gap", "pilotnet_centered", "pilotnet_memorizer", "pilotnet_confused")
 
+LARGEST_NETWORK = 512 * 2**20  # bytes when unpacked; PilotNet has 6.4 million
+
+DIVERGED = "weights or errors are not finite numbers: training diverged, try a lower learning rate"
 UNSUITED = re.compile(r"[^\w.-]+")  # what of a name does not suit a file
 
 # The recipe of the shipped networks: rendered views, and others to choose its best epoch and to judge it by.
@@ -55,6 +60,8 @@ def pilotnet(dropout: float = 0.0, seed: int | None = None) -> keras.Model:
         convolutions are called conv1 ... conv5 and give what is behind their ReLU; ``steering`` is the linear
         output x, ``angle`` is 2·atan(x).
     """
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout}: expected a share of at least 0 and below 1")
     image, x = _see(seed)
     x = layers.Flatten(name="flatten")(x)
     for i, units in enumerate([1164, 100, 50, 10], 1):
@@ -126,8 +133,15 @@ def train(
     Raises
     ------
     ValueError
-        Where a drive has no frames, or one of them cannot be read (`Drive.readable` leaves those out).
+        Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
+        its range, or training diverged from the first epoch on.
     """
+    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
+        if value < least:
+            raise ValueError(f"{name}={value}: expected at least {least}")
+    if isinstance(learning_rate, (int, float)) and not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning_rate={learning_rate}: expected a number above 0")
+    check_model(model)
     if validation is None:
         drive, validation = split(drive, seed=seed)
     batches, watched = _Batches(drive, batch_size, seed), _Batches(validation, batch_size)
@@ -141,7 +155,12 @@ def train(
         )
     model.compile(keras.optimizers.Adam(learning_rate), loss="mean_squared_error", metrics=[degrees])
     best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-    return model.fit(batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose)
+    history = model.fit(
+        batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose
+    )
+    if not np.isfinite(history.history["val_loss"]).any():
+        raise ValueError(f"network {model.name!r}: {DIVERGED}")
+    return history
 
 
 def degrees(recorded: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
@@ -171,10 +190,14 @@ def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = 25
     ValueError
         Where `images` is a single image, or not what `steerlib.data.preprocess` gives.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: expected at least 1")
+    if not isinstance(images, Drive):
+        images = check_images(model, images)
     function = cached_function(model, "angles", _angles)
-    read = images.images if isinstance(images, Drive) else np.asarray(images).__getitem__
+    read = images.images if isinstance(images, Drive) else images.__getitem__
     chunks = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
-    angles = [function(check_images(model, read(chunk))).numpy() for chunk in chunks]
+    angles = [function(read(chunk)).numpy() for chunk in chunks]
     return np.concatenate(angles) if angles else np.zeros(0, np.float32)
 
 
@@ -258,45 +281,75 @@ def load_model(name_or_path: str | Path = "pilotnet", drive: Drive | None = None
     FileNotFoundError
         Where there is no such network; lists those that there are.
     ValueError
-        Where the file is no Keras model, would run code of its own, or does not map images to one angle.
+        Where the file is no Keras model, would run code of its own, does not map images to one angle, or has weights
+        that are no numbers. An HDF5 file of older Keras is not loaded, since that could run code.
     """
     saved = networks()
+    path = Path(name_or_path if isinstance(name_or_path, Path) else str(name_or_path))
     if drive is not None and _stem(drive.name) in saved:
         path = saved[_stem(drive.name)]
-    elif str(name_or_path).endswith(".keras"):
-        path = Path(name_or_path)
-    else:
-        path = saved.get(UNSUITED.sub("_", str(name_or_path)), _folders()[0] / f"{name_or_path}.keras")
+    elif path.suffix != ".keras" and not path.is_file():
+        path = saved.get(UNSUITED.sub("_", str(path)), _folders()[0] / f"{name_or_path}.keras")
     if not path.is_file():
         raise FileNotFoundError(f"no network {path}: expected a file, or one of {', '.join(saved) or '(none saved)'}")
+    _check_file(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds of them for a file that is damaged or not its own
-        raise ValueError(f"{path}: expected a Keras model that can be loaded safely; {error}") from error
-    found, expected = (model.input_shape, model.output_shape), ((None, *IMAGE_SIZE, 3), (None, 1))
+        reason = " ".join(str(error).split(". ")[0].split())[:150]
+        raise ValueError(f"{path}: expected a Keras model that can be loaded safely; {reason}") from error
+    found, expected = _shapes(model), ((None, *IMAGE_SIZE, 3), (None, 1))
     if found != expected:
         raise ValueError(f"{path}: maps {found[0]} to {found[1]}, expected {expected[0]} to {expected[1]}")
+    if any(getattr(layer, "data_format", None) == "channels_first" for layer in model.layers):
+        raise ValueError(f"{path}: a layer takes channels first: expected channels last, without which it needs a GPU")
+    _check_weights(model, str(path))
     model.name = re.sub(r"[^A-Za-z0-9.]", "_", path.stem).lstrip("_") or "network"  # TensorFlow takes no others
     return model
 
 
+def check_model(model: keras.Model) -> keras.Model:
+    """Return a network that makes one number of a picture; any other raises a ValueError."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"expected a Keras model, got {type(model).__name__}: steerlib.model.load_model gives one")
+    taken, given = _shapes(model)
+    if not isinstance(taken, tuple) or len(taken) != 4 or taken[3] != 3 or None in taken[1:] or given != (None, 1):
+        raise ValueError(
+            f"network {model.name!r} maps {taken} to {given}, expected (None, height, width, 3) to (None, 1)"
+        )
+    return model
+
+
+def as_numbers(images: object) -> np.ndarray:
+    """Give real numbers as an array; what is none raises a ValueError."""
+    try:
+        images = np.asarray(images)
+    except ValueError:
+        raise ValueError("expected an array of images, got a list of arrays of several shapes") from None
+    if images.dtype.kind not in "fiub":
+        raise ValueError(
+            f"expected an array of numbers, got {images.dtype} {images.shape}: see steerlib.data.preprocess"
+        )
+    return images
+
+
 def check_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Give a batch of images as float32; where it is none, raise a ValueError that says what to do."""
-    images = np.asarray(images)
-    size = model.input_shape[1:]
+    images, size = as_numbers(images), check_model(model).input_shape[1:]
     if images.shape == size:
         raise ValueError(f"expected a batch of images, got one of shape {size}: add an axis, image[np.newaxis]")
     if images.shape[1:] != size:
         raise ValueError(f"expected images (n, {size}), got {images.shape}: see steerlib.data.preprocess")
-    if images.dtype == np.uint8 or (images.size and images.max() > 1.5):
-        found = f"{images.dtype} up to {images.max()}"
+    # Half a unit is left for noise. NaN is not between any two numbers.
+    if images.dtype == np.uint8 or (images.size and not (images.min() >= -0.5 and images.max() <= 1.5)):
+        found = f"{images.dtype} from {images.min():.3g} to {images.max():.3g}"
         raise ValueError(f"expected values in [0, 1], got {found}: see steerlib.data.preprocess")
     return images.astype(np.float32, copy=False)
 
 
 def check_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
     """Give a single image as float32; where it is none, raise a ValueError that says what to do."""
-    image, size = np.asarray(image), model.input_shape[1:]
+    image, size = as_numbers(image), check_model(model).input_shape[1:]
     if image.shape != size:
         raise ValueError(f"expected one image {size}, got {image.shape}: see steerlib.data.preprocess")
     return check_images(model, image[np.newaxis])[0]
@@ -304,13 +357,43 @@ def check_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
 
 def cached_function(model: keras.Model, key: Hashable, build: Callable[[keras.Model], Any]) -> Any:  # noqa: ANN401
     """Give ``build(model)``, built once. It is kept on the model, so that it goes when the model goes."""
-    functions = vars(model).setdefault("_steerlib", {})  # past Keras, which would take it for a part of the model
+    functions = vars(check_model(model)).setdefault(
+        "_steerlib", {}
+    )  # past Keras, which would take it for a part of the model
     if key not in functions:
         functions[key] = build(model)
         if isinstance(functions[key], tf.types.experimental.PolymorphicFunction):
             # Traced here: TensorFlow takes traces at first calls, one for each model and layer, for needless ones.
             functions[key].get_concrete_function()
     return functions[key]
+
+
+def _shapes(model: keras.Model) -> tuple[object, object]:
+    """Give the shapes of what a network takes and gives; None where it was not built."""
+    return tuple(getattr(model, name, None) for name in ("input_shape", "output_shape"))
+
+
+def _check_file(path: Path) -> None:
+    """Refuse, without loading it, a file that could run code or fill the memory."""
+    with path.open("rb") as file:
+        beginning = file.read(8)
+    if beginning == b"\x89HDF\r\n\x1a\n" or path.suffix in (".h5", ".hdf5"):
+        remedy = "open it with the Keras that wrote it and save it as .keras"
+        raise ValueError(f"{path}: an HDF5 file of older Keras, whose loading could run code: {remedy}")
+    if path.suffix != ".keras":
+        raise ValueError(f"{path}: expected a name of a saved network or a file that ends in .keras")
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        if size > LARGEST_NETWORK:
+            raise ValueError(
+                f"{path} unpacks to {size / 2**20:,.0f} MB: expected at most {LARGEST_NETWORK // 2**20} MB"
+            )
+
+
+def _check_weights(model: keras.Model, where: str) -> None:
+    """Refuse a network that answers NaN to everything."""
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError(f"{where}: {DIVERGED}")
 
 
 def _see(seed: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -396,6 +479,7 @@ def _stem(name: str) -> str:
 
 def _write(model: keras.Model, path: Path) -> Path:
     """Save a network without its optimizer, whole or not at all."""
+    _check_weights(check_model(model), f"network {model.name!r}")
     bare = type(model).from_config(model.get_config())  # keras.models.clone_model would compile it as well
     bare.set_weights(model.get_weights())
     path.parent.mkdir(parents=True, exist_ok=True)

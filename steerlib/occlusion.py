@@ -78,9 +78,9 @@ def occlusion_steps(
     """
     image = check_image(model, image)
     filler = fill_image(image, fill)
-    if not np.ndim(sizes) or not len(sizes) or min(sizes) < 1:
+    if np.ndim(sizes) != 1 or np.asarray(sizes).dtype.kind not in "iu" or min(sizes) < 1:
         raise ValueError(f"sizes={sizes!r}: expected one or more sides of at least 1 pixel, such as (15, 50)")
-    if not 1 <= stride <= min(sizes):
+    if np.asarray(stride).dtype.kind not in "iu" or not 1 <= stride <= min(sizes):
         raise ValueError(f"stride={stride}: expected 1 to {min(sizes)}, or some pixels are never hidden")
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: expected at least 1")
@@ -124,8 +124,10 @@ def occlude(image: np.ndarray, center: tuple[int, int], size: int, fill: float |
     Raises
     ------
     ValueError
-        If the fill is not one of those described.
+        If the size or the fill is not one of those described.
     """
+    if size < 1:
+        raise ValueError(f"size={size}: expected at least 1 pixel")
     hidden, window = image.copy(), _window(center, size, image.shape)
     hidden[window] = fill_image(image, fill)[window]
     return hidden
@@ -156,7 +158,7 @@ def fill_image(image: np.ndarray, fill: float | str) -> np.ndarray:
             return np.broadcast_to(image.mean(axis=(0, 1)), image.shape)
         if fill == "blur":
             return cv2.GaussianBlur(image, (0, 0), sigmaX=BLUR, borderType=cv2.BORDER_REFLECT)
-    elif 0 <= fill <= 1:
+    elif np.asarray(fill).dtype.kind in "fiu" and 0 <= fill <= 1:
         return np.full_like(image, fill)
     raise ValueError(f"fill={fill!r}: expected a number from 0 to 1, 'mean' or 'blur'")
 

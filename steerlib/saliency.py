@@ -106,7 +106,7 @@ def smooth_grad(
         If there is no sample, the noise is negative, or the image is not what the network takes.
     """
     image = check_image(model, image)
-    if samples < 1 or noise < 0:
+    if samples < 1 or not 0 <= noise < np.inf:
         raise ValueError(f"samples={samples}, noise={noise}: expected at least 1 sample and noise of at least 0")
     grain = np.random.default_rng(seed).standard_normal((samples, *image.shape), np.float32)
     return _gradients(model, image + np.float32(noise * np.ptp(image)) * grain).mean(axis=0).sum(axis=-1)

@@ -564,6 +564,8 @@ def similarity(map: np.ndarray, other: np.ndarray) -> Similarity:
         Of two equal maps both numbers are 1. A constant map has rank correlation 0 with any other.
     """
     map, other = (np.asarray(one, np.float64) for one in (map, other))
+    if map.shape != other.shape:
+        raise ValueError(f"expected a map {map.shape}, got {other.shape}")
     if np.array_equal(map, other):
         return Similarity(1.0, 1.0)
     scaled = [one / (np.abs(one).max() or 1) for one in (map, other)]

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,7 +90,9 @@ def render_video(
         raise ValueError(f"drive {drive.name!r} has {len(drive)} frames, {len(methods)} methods: expected one or more")
     if width < 320 or width % 2:
         raise ValueError(f"width={width}: expected an even number of at least 320")
-    fps = fps or _recorded_fps(drive)
+    fps = _recorded_fps(drive) if fps is None else fps
+    if unknown := set(settings) - set(signature(explain).parameters):
+        raise ValueError(f"setting {sorted(unknown)[0]!r}: expected one of {', '.join(signature(explain).parameters)}")
     frames = film_frames(drive, model, methods, fps, width, **settings)
     return write_film(tqdm(frames, path.name, len(drive), unit="frame", disable=not progress), path, fps, crf)
 
@@ -114,12 +117,14 @@ def write_film(frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: 
     Raises
     ------
     ValueError
-        If the file's ending is none of those.
+        If the file's ending, the frames per second or the rate factor is none of those.
     OSError
         If the film cannot be written. No half film is left under its name.
     """
     path = Path(path)
     check_output(path, ENDINGS)
+    if not 0 < fps <= 240 or not 0 <= crf <= 51:
+        raise ValueError(f"fps={fps}, crf={crf}: expected 0 to 240 frames a second, without 0, and a crf of 0 to 51")
     with replacing(path) as unfinished:
         writer = None
         try:

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 OUTCOMES = HERE / "OUTCOMES.md"
-GROUPS = ("labels", "frames", "archives")
+GROUPS = ("labels", "frames", "archives", "models", "arguments", "explorers", "command_line")
 # What may be raised: these and no kind of them that tells of the inside, such as UnicodeDecodeError.
 CLEAR = (
     ValueError,
+    IndexError,
     OSError,
     FileNotFoundError,
     IsADirectoryError,

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from steerlib.data import Drive, load_drive
+from steerlib.roads import LABELS
 
 GOOD = b"0.png 1.5\n1.png -2.25\n2.png 3\n"
 LOG = "center,left,right,steering,throttle,brake,speed"
@@ -56,7 +57,7 @@ def loaded(folder: Path) -> str:
 def in_memory(count: int = 3) -> Drive:
     """Make a drive of pictures in memory, with labels."""
     frames = [picture(number) for number in range(count)]
-    labels = [np.zeros(frame.shape[:2], np.uint8) for frame in frames]
+    labels = [np.full(frame.shape[:2], LABELS["sky"], np.uint8) for frame in frames]
     return Drive.from_arrays("painted", frames, np.linspace(-8, 8, count), labels)
 
 

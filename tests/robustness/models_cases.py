@@ -1,0 +1,324 @@
+"""Files that are given as a network."""
+
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from table import Case
+from tools import image, network, shared
+
+from steerlib.model import load_model, predict, save_model
+
+LAYERS = keras.layers
+
+
+def cases() -> Iterator[Case]:
+    """Give the cases."""
+    yield Case("a network that was saved", lambda folder: asked(saved(folder)))
+    yield Case("a network saved under a name with spaces and umlauts", strange_name)
+    yield Case("zero bytes", lambda folder: asked(written(folder, b"")), "net.keras: expected a Keras model")
+    yield Case("text", lambda folder: asked(written(folder, b"text")), "net.keras: expected a Keras model")
+    yield Case("a zip archive of other things", other_zip, "net.keras: expected a Keras model")
+    for share in (0.1, 0.5, 0.9, 0.999):
+        yield Case(f"cut off after {share:.1%}", partial(cut_off, share), "net.keras: expected a Keras model")
+    yield Case("a changed byte in the weights", changed, "net.keras: expected a Keras model")
+    yield Case("an archive that unpacks to 600 MB", bomb, "unpacks to .* MB: expected at most 512 MB")
+    yield Case("an HDF5 file of older Keras", partial(old, "net.h5"), "net.h5: an HDF5 file.*save it as .keras")
+    yield Case("an HDF5 file with the ending .hdf5", partial(old, "net.hdf5"), "net.hdf5: an HDF5 file")
+    yield Case("an HDF5 file that is called .keras", partial(old, "net.keras"), "net.keras: an HDF5 file")
+    yield Case("a saved TensorFlow model (a folder)", folder_as_model, "no network .*net.keras")
+    for ending in (".pb", ".tflite", ".onnx", ".pt", ".pkl"):
+        act = partial(named, ending)
+        yield Case(
+            f"a file that ends in {ending}",
+            act,
+            f"net{ending}: expected a name of a saved network or a file that ends in",
+        )
+    yield Case(
+        "a network that does not exist",
+        lambda _: load_model("nobody"),
+        "no network.*nobody.*expected a file, or one of",
+    )
+    yield Case("a path that does not exist", lambda folder: load_model(folder / "a.keras"), "no network .*a.keras")
+    yield Case("a name that climbs", lambda _: load_model("../../net"), "no network")
+    yield Case("a number", lambda _: load_model(3), "no network")
+    yield Case("an empty name", lambda _: load_model(""), "no network")
+    for name, size in {
+        "64 × 64 pixels": (64, 64, 3),
+        "one channel": (66, 200, 1),
+        "channels first": (3, 66, 200),
+    }.items():
+        yield Case(f"input of {name}", partial(other_shape, size), r"maps \(None, .*expected \(None, 66, 200, 3\)")
+    yield Case("input of any size", partial(other_shape, (None, None, 3)), r"maps \(None, None, None, 3\).*expected")
+    yield Case("two outputs", two_outputs, r"to \(None, 2\), expected .* to \(None, 1\)")
+    yield Case("two inputs", two_inputs, "maps .*expected")
+    yield Case("an output for each pixel", per_pixel, r"expected \(None, 66, 200, 3\) to \(None, 1\)")
+    yield Case("a convolution with channels first", channels_first, "channels first: expected channels last")
+    yield Case("NaN in a weight", partial(broken_weight, np.nan), "not finite numbers: training diverged")
+    yield Case("an infinite weight", partial(broken_weight, np.inf), "not finite numbers: training diverged")
+    yield Case("NaN in a weight, before saving", save_nan, "not finite numbers: training diverged")
+    yield Case("a Lambda layer", lambda_layer, "net.keras: expected a Keras model.*safe")
+    yield Case("a Lambda layer, hidden in a submodel", hidden_lambda, "net.keras: expected a Keras model")
+    for name, config in PAYLOADS.items():
+        yield Case(f"a configuration that names {name}", partial(payload, config), "net.keras: expected a Keras model")
+    yield Case("a layer of the writer's own", own_layer, "net.keras: expected a Keras model")
+    yield Case("weights that are a link to another HDF5 file", linked_weights, "net.keras: expected a Keras model")
+    yield Case("weights in a pickle", pickled_weights, "net.keras: expected a Keras model")
+    for name in ("", "..", "???", "pilotnet", "pilotnet_gap"):
+        yield Case(f"saved as `{name}`", partial(save_as, name), "expected letters or digits|comes with the project")
+    yield Case("saved as `../../x`", save_outside)
+
+
+PAYLOADS = {
+    "os.system": {"module": "os", "class_name": "system", "config": {"command": "touch pwned"}},
+    "builtins.exec": {"module": "builtins", "class_name": "exec", "config": {"source": "open('pwned', 'w')"}},
+    "subprocess.Popen": {"module": "subprocess", "class_name": "Popen", "config": {"args": ["touch", "pwned"]}},
+    "pathlib.Path.touch": {"module": "pathlib", "class_name": "Path.touch", "config": {"self": "pwned"}},
+    "keras.utils.get_file": {
+        "module": "keras.utils",
+        "class_name": "get_file",
+        "config": {"fname": "pwned", "origin": "file:///etc/hostname", "cache_dir": ".", "cache_subdir": "."},
+    },
+    "a function that is nowhere": {"module": "nowhere", "class_name": "nothing", "config": {}},
+    "an unknown layer": {"module": "keras.layers", "class_name": "Nothing", "config": {}},
+    "nothing": {},
+}
+
+
+def saved(folder: Path, model: keras.Model | None = None) -> Path:
+    """Save a network as Keras does."""
+    (model or shared()).save(folder / "net.keras")
+    return folder / "net.keras"
+
+
+def written(folder: Path, data: bytes) -> Path:
+    """Write a file."""
+    (folder / "net.keras").write_bytes(data)
+    return folder / "net.keras"
+
+
+def asked(path: Path) -> str:
+    """Load a network, in its folder, and ask it; nothing has been written there."""
+    before, here = sorted(path.parent.iterdir()), Path.cwd()
+    os.chdir(path.parent)
+    try:
+        model = load_model(path)
+        assert predict(model, image()[None]) == predict(shared(), image()[None])
+        return f"{model.name}, the same angle as before it was saved"
+    finally:
+        os.chdir(here)
+        assert sorted(path.parent.iterdir()) == before, "a file was written"
+
+
+def strange_name(folder: Path) -> str:
+    """Save under a name that suits no file."""
+    path = save_model(shared(), "meine Fahrt (ü) 日本/1")
+    assert load_model("meine Fahrt (ü) 日本/1").name
+    return path.name
+
+
+def members(path: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """Change the members of a saved network."""
+    with zipfile.ZipFile(path) as file:
+        data = {name: change(name, file.read(name)) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in data.items():
+            file.writestr(name, content)
+    return path
+
+
+def other_zip(folder: Path) -> str:
+    """Load an archive that is no network."""
+    with zipfile.ZipFile(folder / "net.keras", "w") as file:
+        file.writestr("data.txt", "0.png 1.5")
+    return asked(folder / "net.keras")
+
+
+def cut_off(share: float, folder: Path) -> str:
+    """Load a download that ended early."""
+    path = saved(folder)
+    os.truncate(path, int(share * path.stat().st_size))
+    return asked(path)
+
+
+def changed(folder: Path) -> str:
+    """Load a network that has changed on its way."""
+    path = saved(folder)
+    data = bytearray(path.read_bytes())
+    place = data.rfind(b"\x89HDF") + 4000
+    data[place] ^= 0xFF
+    return asked(written(folder, bytes(data)))
+
+
+def bomb(folder: Path) -> str:
+    """Load a network that is small on the disk only."""
+    path = saved(folder)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("more", bytes(1000))
+        file.getinfo("more").file_size = 600 * 2**20
+    return asked(path)
+
+
+def old(name: str, folder: Path) -> str:
+    """Load what Keras wrote until version 2."""
+    shared().save_weights(folder / "net.weights.h5")
+    (folder / "net.weights.h5").rename(folder / name)
+    return asked(folder / name)
+
+
+def folder_as_model(folder: Path) -> str:
+    """Load a folder."""
+    (folder / "net.keras").mkdir()
+    return asked(folder / "net.keras")
+
+
+def named(ending: str, folder: Path) -> str:
+    """Load a file of another kind."""
+    (folder / f"net{ending}").write_bytes(b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR.")
+    return asked(folder / f"net{ending}")
+
+
+def other_shape(size: tuple[int | None, ...], folder: Path) -> str:
+    """Load a network for other pictures."""
+    picture = keras.Input(size)
+    x = LAYERS.GlobalAveragePooling2D()(picture)
+    return asked(saved(folder, keras.Model(picture, LAYERS.Dense(1)(x))))
+
+
+def two_outputs(folder: Path) -> str:
+    """Load a network that answers with two numbers."""
+    return asked(saved(folder, network(outputs=2)))
+
+
+def two_inputs(folder: Path) -> str:
+    """Load a network that wants two pictures."""
+    pictures = [keras.Input((66, 200, 3)), keras.Input((66, 200, 3))]
+    x = LAYERS.GlobalAveragePooling2D()(LAYERS.Add()(pictures))
+    return asked(saved(folder, keras.Model(pictures, LAYERS.Dense(1)(x))))
+
+
+def per_pixel(folder: Path) -> str:
+    """Load a network that answers with a picture."""
+    picture = keras.Input((66, 200, 3))
+    return asked(saved(folder, keras.Model(picture, LAYERS.Conv2D(1, 1)(picture))))
+
+
+def channels_first(folder: Path) -> str:
+    """Load a network that exchanges the axes itself; no such convolution runs without a graphics card."""
+    picture = keras.Input((66, 200, 3))
+    x = LAYERS.Conv2D(2, 3, 4, data_format="channels_first")(LAYERS.Permute((3, 1, 2))(picture))
+    x = LAYERS.GlobalAveragePooling2D(data_format="channels_first")(x)
+    return asked(saved(folder, keras.Model(picture, LAYERS.Dense(1)(x))))
+
+
+def with_weight(value: float) -> keras.Model:
+    """Build a network with one such weight."""
+    model = network()
+    kernel, bias = model.get_layer("conv2").get_weights()
+    kernel.flat[3] = value
+    model.get_layer("conv2").set_weights([kernel, bias])
+    return model
+
+
+def broken_weight(value: float, folder: Path) -> str:
+    """Load a network after a training that diverged."""
+    return asked(saved(folder, with_weight(value)))
+
+
+def save_nan(folder: Path) -> str:
+    """Save a network after a training that diverged."""
+    return str(save_model(with_weight(np.nan), "diverged"))
+
+
+def lambda_layer(folder: Path) -> str:
+    """Load a network with code in it."""
+    picture = keras.Input((66, 200, 3))
+    x = LAYERS.Lambda(lambda x: (open("pwned", "w"), x)[1])(picture)
+    (folder / "pwned").unlink(missing_ok=True)
+    path = saved(folder, keras.Model(picture, LAYERS.Dense(1)(LAYERS.Flatten()(x))))
+    Path("pwned").unlink(missing_ok=True)
+    return asked(path)
+
+
+def hidden_lambda(folder: Path) -> str:
+    """Load a network with code in a network inside it."""
+    inner = keras.Sequential([keras.Input((66, 200, 3)), LAYERS.Lambda(lambda x: x)])
+    picture = keras.Input((66, 200, 3))
+    return asked(saved(folder, keras.Model(picture, LAYERS.Dense(1)(LAYERS.Flatten()(inner(picture))))))
+
+
+def payload(config: dict, folder: Path) -> str:
+    """Load a network whose configuration calls for something else."""
+
+    def change(name: str, data: bytes) -> bytes:
+        if name != "config.json":
+            return data
+        whole = json.loads(data)
+        whole["config"]["layers"][1] = {**whole["config"]["layers"][1], **config, "registered_name": None}
+        return json.dumps(whole if config else {}).encode()
+
+    return asked(members(saved(folder), change))
+
+
+@keras.saving.register_keras_serializable("writer")
+class Own(LAYERS.Layer):
+    """A layer that only its writer has."""
+
+    def call(self, x: object) -> object:
+        """Do nothing."""
+        return x
+
+
+def own_layer(folder: Path) -> str:
+    """Load a network with a layer that is not Keras's."""
+    picture = keras.Input((66, 200, 3))
+    path = saved(folder, keras.Model(picture, LAYERS.Dense(1)(LAYERS.Flatten()(Own()(picture)))))
+    known = keras.saving.get_custom_objects()
+    kept = known.pop("writer>Own")
+    try:
+        return asked(path)
+    finally:
+        known["writer>Own"] = kept
+
+
+def linked_weights(folder: Path) -> str:
+    """Load weights that are read from another file."""
+    secret = folder / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["kernel"] = np.ones((3, 3, 3, 2), np.float32)
+
+    def change(name: str, data: bytes) -> bytes:
+        if not name.endswith(".h5"):
+            return data
+        with h5py.File(stream := BytesIO(data), "r+") as file:
+            place = file["layers/conv2d/vars"]
+            del place["0"]
+            place["0"] = h5py.ExternalLink(str(secret), "kernel")
+        return stream.getvalue()
+
+    return asked(members(saved(folder), change))
+
+
+def pickled_weights(folder: Path) -> str:
+    """Load weights that are a pickle."""
+    code = b"\x80\x04cposix\nsystem\n(S'touch pwned'\ntR."
+    return asked(members(saved(folder), lambda name, data: code if name.endswith(".h5") else data))
+
+
+def save_as(name: str, folder: Path) -> str:
+    """Save under a name that is none, or taken."""
+    return str(save_model(shared(), name))
+
+
+def save_outside(folder: Path) -> str:
+    """Save under a name that climbs: it does not."""
+    path = save_model(shared(), "../../x")
+    assert path.parent == Path(os.environ["STEERLIB_MODELS"]) and path.is_file()
+    return path.name
