@@ -40,6 +40,8 @@ START = 10.0  # m along the road
 GUST_EVERY, GUST_OFFSET, GUST_HEADING = 40, 0.8, 4.0  # pictures, m, degrees
 ROADS, SECONDS, GUSTY_SECONDS = range(2000, 2010), 60.0, 30.0  # of `main`; no shipped network has seen these roads
 
+LOGS = Path(__file__).resolve().parent.parent / "data" / "autonomy.npz"  # `make autonomy`
+
 # The angles, (n,) degrees, for n cars: what their cameras see, (n, 66, 200, 3) or None, their roads and where they are.
 Policy = Callable[[np.ndarray | None, Sequence[Scene], Sequence[Pose]], np.ndarray]
 
@@ -282,8 +284,18 @@ def save_logs(path: Path | str, drives: Mapping[str, Sequence[Log]]) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def load_logs(path: Path | str) -> dict[str, list[Log]]:
+def load_logs(path: Path | str | None = None) -> dict[str, list[Log]]:
     """Read what `save_logs` kept. Introduced in notebook 09.
+
+    Parameters
+    ----------
+    path : path, optional
+        None: the logs that come with the project, of `DRIVERS` on ten roads.
+
+    Returns
+    -------
+    dict of str to list of Log
+        Each driver's, a log for each road; with ", gusts" behind the driver's name where there were some.
 
     Raises
     ------
@@ -292,7 +304,7 @@ def load_logs(path: Path | str) -> dict[str, list[Log]]:
     ValueError
         If it holds no logs. Nothing is run from it.
     """
-    drives: dict[str, dict[str, dict]] = {}
+    path, drives = LOGS if path is None else path, {}
     try:
         with np.load(path, allow_pickle=False) as arrays:
             for key in arrays.files:
@@ -373,7 +385,7 @@ class _Cameras:
 
 def main() -> None:
     """Let the drivers that notebook 09 compares drive, without and with gusts, and keep their logs in a file."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/autonomy.npz")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else LOGS
     drives = {}
     for name in sys.argv[2:] or DRIVERS:
         policy, display = DRIVERS[name]

@@ -17,6 +17,7 @@ from steerlib.driving import (
     reference,
     save_logs,
 )
+from steerlib.model import load_model
 from steerlib.roads import SPEED, STEERING_RATIO, WHEEL_BASE, Pose, Scene
 
 SEED = 2000
@@ -232,3 +233,17 @@ def test_gusts_push_every_driver_alike_and_leave_nobody_outside():
 
 def test_the_reference_driver_needs_nobody_in_gusts_either():
     assert autonomy(reference, range(SEED, SEED + 5), 30.0, False, gusts=True).interventions == 0
+
+
+def test_the_logs_that_come_with_the_project_are_those_of_its_networks():
+    """A stretch driven again gives what the file says: networks and world are still those of the log."""
+    drives = load_logs()
+    assert list(drives) == [name + gusts for name in driving.DRIVERS for gusts in ("", ", gusts")]
+    assert all([log.seed for log in logs] == list(driving.ROADS) for logs in drives.values())
+    assert judge(drives["pilotnet"]).autonomy >= 99 and judge(drives["reference"]).interventions == 0
+    for name in ("pilotnet", "pilotnet_confused, gusts"):
+        policy, display = driving.DRIVERS[name.split(",")[0]]
+        (again,) = drive_roads(load_model(policy), driving.ROADS[4], 2.5, False, display, "gusts" in name)
+        logged = drives[name][4]
+        assert np.abs(again.offset - logged.offset[:25]).max() < 0.03
+        assert np.abs(again.angle - logged.angle[:25]).max() < 3
