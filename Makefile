@@ -6,7 +6,8 @@
 # make drive      render the sample drive again (data/sample_drive)
 # make model      train the shipped networks again (data/models)
 # make autonomy   let the networks of notebook 09 drive again (data/autonomy.npz)
-# make bench      measure beside other libraries and write the table in the README
+# make book       build the website in docs/_build/html from the notebooks as they are stored
+# make bench      measure beside other libraries and write the table in benchmarks/README.md
 # make gallery    draw the picture in the README again
 # make clean      remove the environment and what the tools left behind
 # make help       this list
@@ -19,7 +20,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab check test test-sample test-real test-unit test-browser env notebooks drive model autonomy bench gallery clean
+.PHONY: help lab check test test-sample test-real test-unit test-browser
+.PHONY: env notebooks drive model autonomy book bench gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -30,7 +32,7 @@ env: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab,test]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab,test,book]'
 	touch $@
 
 lab: env
@@ -78,6 +80,9 @@ model: env
 autonomy: env
 	$(RUN) -m steerlib.driving data/autonomy.npz
 
+book: env
+	$(RUN) -m sphinx -q -W --keep-going -c docs . docs/_build/html
+
 bench: env
 	$(RUN) benchmarks/run.py
 	$(RUN) benchmarks/explorers.py | tee benchmarks/explorers.md
@@ -86,6 +91,6 @@ gallery: env
 	$(RUN) notebooks/gallery.py
 
 clean:
-	rm -rf .venv benchmarks/.venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv benchmarks/.venv docs/_build .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""How long things take, side by side in one run: ``make bench``. Writes its table into the README.
+"""How long things take, side by side in one run: ``make bench``. Writes its table into README.md beside it.
 
 Machines differ and so do days, so each row is a ratio to another way of doing the same. The ways of a row are run in
 turn, several times, and the medians are compared. The other libraries live in an environment of their own
@@ -32,7 +32,7 @@ from steerlib.model import _Batches, degrees, load_model, pilotnet, predict
 from steerlib.occlusion import _angles_without, _window, fill_image, occlusion_map, window_centers
 
 HERE = Path(__file__).resolve().parent
-README, BEGIN, END = HERE.parent / "README.md", "<!-- by make bench -->\n", "<!-- end of make bench -->\n"
+README, BEGIN, END = HERE / "README.md", "<!-- by make bench -->\n", "<!-- end of make bench -->\n"
 LIBRARIES = {"captum": "Captum", "xplique": "Xplique", "tf-keras-vis": "tf-keras-vis", "tf-explain": "tf-explain"}
 TORCH = "https://download.pytorch.org/whl/cpu"  # PyTorch without the libraries for NVIDIA cards
 REPEATS, SIZES, STRIDE = 3, (15, 50), 2
@@ -344,7 +344,7 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Run all of it, print the table, and write it into the README between its two marks."""
+    """Run all of it, print the table, and write it into README.md between its two marks."""
     drive, model = load_drive(), load_model()
     images = drive.images()
     with tempfile.TemporaryDirectory() as folder:

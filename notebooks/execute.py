@@ -38,6 +38,30 @@ LOG_LINES = re.compile(
 WARNING_PLACE = re.compile(r"^.*\.py:\d+: (\w*Warning: .*(?:\n|$))(?:  .*(?:\n|$))?", re.MULTILINE)
 
 
+# Run in the kernel before the first cell: a figure takes the words that are drawn in it along as its alternative text.
+DESCRIBE_FIGURES = """
+def _describe_figures():
+    from matplotlib_inline import backend_inline
+
+    metadata_of = backend_inline._fetch_figure_metadata
+
+    def words(axes):
+        values, over = (" ".join(label.split()) for label in (axes.get_ylabel(), axes.get_xlabel()))
+        drawn = f"{values} over {over}" if values and over else values or over
+        return ": ".join(part for part in (axes.get_title(), drawn) if part)
+
+    def described(figure):
+        parts = [figure.get_suptitle()] + [words(axes) for axes in figure.axes]  # map may be a map in a notebook
+        return (metadata_of(figure) or {}) | {"image/png": {"alt": "; ".join(part for part in parts if part)}}
+
+    backend_inline._fetch_figure_metadata = described
+
+
+_describe_figures()
+del _describe_figures
+"""
+
+
 class Client(NotebookClient):
     """Runs a notebook and stops at an error that a widget shows; nbclient alone would go on."""
 
@@ -60,7 +84,19 @@ class Client(NotebookClient):
         client = await super().async_start_new_kernel_client()
         for channel in (client.shell_channel, client.iopub_channel):
             channel.get_msg = _looking_again(channel.get_msg)
+        client.execute(DESCRIBE_FIGURES, silent=True, store_history=False)
         return client
+
+    def picture_in(self, model_id: str) -> NotebookNode | None:
+        """Give the picture that a widget, or a part of it, shows, as an output for those who have no kernel."""
+        state = self.widget_state.get(model_id, {})
+        picture = self.widget_buffers.get(model_id, {}).get(("value",))
+        if state.get("_model_name") == "ImageModel" and picture:
+            kind = f"image/{state['format']}"
+            alt = {kind: {"alt": state.get("tooltip") or ""}}
+            return nbformat.v4.new_output("display_data", {kind: picture["data"]}, metadata=alt)
+        parts = (self.picture_in(child.removeprefix("IPY_MODEL_")) for child in state.get("children", []))
+        return next((part for part in parts if part), None)
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Note errors as they arrive: what an Output widget shows may be cleared again before the cell ends."""
@@ -172,6 +208,11 @@ def execute(path: Path, timeout: int = 600) -> None:
             raise RuntimeError(
                 f"{path.name}: code cell [{number}] failed, nothing is stored\n{terminal(str(error))}"
             ) from error
+    for cell in notebook.cells:
+        shown = cell.get("outputs", [])
+        for place, output in enumerate(shown):
+            view = output.get("data", {}).get(WIDGET_VIEW)
+            shown[place] = (view and client.picture_in(view["model_id"])) or output
     tidy(notebook)
     if path.read_text("utf-8") != before:
         raise RuntimeError(f"{path.name}: changed while it was running, nothing is stored")

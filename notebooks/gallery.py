@@ -7,37 +7,31 @@ import numpy as np
 
 from steerlib import overlay
 from steerlib.data import load_drive
-from steerlib.gradcam import grad_cam, hires_cam
-from steerlib.hypercolumns import hypercolumns
+from steerlib.explain import METHODS, draw, explain
 from steerlib.model import load_model, predict
-from steerlib.occlusion import occlusion_map
 
-WIDTH = 480  # pixels for each picture
+WIDTH, COLUMNS = 400, 4  # pixels for each picture, pictures in a row
+AVERAGE = "cam"  # the one method that asks the network with an average, and not PilotNet
 
 
 def main() -> None:
     """Write data/gallery.png."""
     root = Path(__file__).resolve().parents[1]
-    drive, model = load_drive(root / "data" / "sample_drive"), load_model("pilotnet")
+    drive = load_drive(root / "data" / "sample_drive")
     i = int(np.argmin(drive.angles))
     image, view = drive.images([i])[0], overlay.enlarge(drive.view(i), WIDTH)
+    model, average = load_model("pilotnet"), load_model("pilotnet_gap")
     angle = predict(model, image[np.newaxis])[0]
-    maps = {
-        "occlusion, windows of 15 pixels": (occlusion_map(model, image, (15,), fill="blur"), True),
-        "hypercolumns: where all layers respond": (hypercolumns(model, image), False),
-        "Grad-CAM, signed": (grad_cam(model, image, target="right", signed=True), True),
-        "HiResCAM, signed": (hires_cam(model, image, target="right", signed=True), True),
-    }
-    pictures = {f"the network says {angle:+.0f} deg, the driver {drive.angles[i]:+.0f} deg": view}
-    for caption, (values, signed) in maps.items():
-        pictures[caption] = overlay.overlay(view, values, overlay.common_limit([values]), signed)
-    legend = overlay.colorbar(WIDTH, 1.0, True, "signed maps, each on its own scale", ("left", "right"))
-    tall = np.full_like(view, 255)
-    tall[(len(view) - 60) // 2 :][:60] = legend
-    pictures["red steers right, blue steers left"] = tall
-    captions, pictures = list(pictures), list(pictures.values())
-    rows = [overlay.side_by_side(pictures[k : k + 3], captions[k : k + 3]) for k in (0, 3)]
-    cv2.imwrite(str(root / "data" / "gallery.png"), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    pictures = {f"network {angle:+.0f} deg, driver {drive.angles[i]:+.0f} deg": view}
+    for method, name in METHODS.items():
+        explanation = explain(average if method == AVERAGE else model, image, method, "right", sizes=(15,), signed=True)
+        pictures[name] = draw(view, explanation)
+    for signed, caption in ((True, "red steers right, blue left"), (False, "yellow: where it responds most")):
+        legend, room = overlay.colorbar(WIDTH, 1.0, signed, "share of each map's own scale"), np.full_like(view, 255)
+        room[(len(view) - len(legend)) // 2 :][: len(legend)] = legend
+        pictures[caption] = room
+    strip = overlay.grid(list(pictures.values()), list(pictures), COLUMNS)
+    cv2.imwrite(str(root / "data" / "gallery.png"), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR))
 
 
 if __name__ == "__main__":

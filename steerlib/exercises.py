@@ -546,17 +546,15 @@ def check_without_channel(without_channel: Callable, model: keras.Model, image: 
 @_check
 def check_wrong_sides(grad_cam: int, hires_cam: int, missing: float, model: keras.Model, drive: Drive) -> Verdict:
     """Check how many sums of each method are on the wrong side, and the biases' degrees on HiResCAM's worst frame."""
-    from steerlib import gradcam
-    from steerlib.model import predict
+    from steerlib.gradcam import layer_gradient
+    from steerlib.hypercolumns import cells_to_pixels
 
-    images = drive.images(np.arange(0, len(drive), 5))
-    angles = predict(model, images)
-    beyond = np.abs(angles) > 5
-    sums = {}
-    for name, method in {"Grad-CAM": gradcam.grad_cam, "HiResCAM": gradcam.hires_cam}.items():
-        for enlarged in (False, True):
-            maps = method(model, images, "conv3", "right", signed=True, enlarged=enlarged)
-            sums[name, enlarged] = maps.sum(axis=(1, 2))
+    activation, gradient, angles = layer_gradient(model, drive.images(np.arange(0, len(drive), 5)), "conv3")
+    beyond, sums = np.abs(angles) > 5, {}
+    for name, weights in {"Grad-CAM": gradient.mean(axis=(1, 2), keepdims=True), "HiResCAM": gradient}.items():
+        cells = (weights * activation).sum(axis=-1)
+        for enlarged, map in ((False, cells), (True, cells_to_pixels(cells, model, "conv3", fade=True))):
+            sums[name, enlarged] = map.sum(axis=(1, 2))
     wrong = {key: np.sign(values) != np.sign(angles) for key, values in sums.items()}
     for (name, other), answer in zip((("Grad-CAM", "HiResCAM"), ("HiResCAM", "Grad-CAM")), (grad_cam, hires_cam)):
         mistakes = {

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,9 +25,7 @@ from steerlib.occlusion import fill_image, occlude
 from steerlib.roads import show_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = [
-    path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")) if "exercises.check_" in path.read_text()
-]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 CHECKS = sorted(name for name in vars(exercises) if name.startswith("check_"))
 named = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
@@ -85,7 +84,7 @@ def test_an_untouched_stub_says_that_it_is_not_answered_yet(path):
 
 def test_every_check_belongs_to_one_exercise():
     calls = [re.search(r"check_\w+", call)[0] for path in NOTEBOOKS for call in exercises_of(path)["calls"]]
-    assert set(calls) <= set(CHECKS)
+    assert sorted(calls) == CHECKS
 
 
 def test_the_module_does_not_wait_for_tensorflow():
@@ -102,7 +101,7 @@ def test_a_verdict_is_one_line():
     assert repr(exercises.Verdict(None, "later")) == "… later"
 
 
-RUBBISH = ["words", [[1], [2, 3]], np.nan, lambda *_: 1 / 0, lambda *_: "words", lambda: 0]
+RUBBISH = [[[1], [2, 3]], np.nan, lambda *_: 1 / 0, lambda *_: "words"]
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -518,12 +517,18 @@ def wrong_sides(world):
     yield "missing: these are radians", (g, h, np.radians(missing))
 
 
+@cache
+def halves_of(model, layer):
+    """From the image to a layer, from there to the angle, and from the image to what the layer gets."""
+    middle = model.get_layer(layer)
+    parts = (model.input, middle.output), (middle.output, model.output), (model.input, middle.input)
+    return [keras.Model(*ends) for ends in parts]
+
+
 def tape(model, layer, image):
     """A layer's activation, the angle's gradient and the layer's values before its ReLU, by the notebook's own way."""
-    body = keras.Model(model.input, model.get_layer(layer).output)
-    head = keras.Model(model.get_layer(layer).output, model.output)
-    below = keras.Model(model.input, model.get_layer(layer).input)(image[np.newaxis])[0].numpy()
-    activation = body(image[np.newaxis])
+    body, head, below = halves_of(model, layer)
+    activation, below = body(image[np.newaxis]), below(image[np.newaxis])[0].numpy()
     with tf.GradientTape() as record:
         record.watch(activation)
         angle = head(activation)[:, 0] * (180 / np.pi)

@@ -24,9 +24,16 @@ TRACE = re.compile(
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"")
 
-spec = importlib.util.spec_from_file_location("execute", FOLDER / "execute.py")
-execute = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(execute)
+
+def load(name):
+    """A module that stands beside the notebooks."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+execute, clock = load("execute"), load("clock")
 
 
 def read(path):
@@ -48,8 +55,11 @@ def structure(notebook, path):
     for phrase in ("You will be able to", "Before this", "Time"):
         if not re.search(rf"\*\*{phrase}\b", prose):
             yield f"**{phrase}** is missing"
-    if not re.search(r"runs? on a CPU in about", prose):
-        yield "'runs on a CPU in about … seconds' is missing"
+    if not clock.READING.search(cells[0].source):
+        yield "'**Time** reading … minutes / exercises … minutes · runs on a CPU in about … seconds' is missing"
+    objectives, points = (numbers_in(part, prose) for part in (r"\*\*You will be able to\*\*", "## Key points"))
+    if objectives != points or not 3 <= len(points) <= 6:
+        yield f"objectives {objectives}, key points {points}: expected 3 to 6, each answered by that of its number"
     for heading in ("Exercises", "Key points"):
         if not re.search(rf"^##+ .*\b{heading}\b", prose, re.MULTILINE):
             yield f"the heading '## {heading}' is missing"
@@ -77,6 +87,12 @@ def structure(notebook, path):
                 yield f"a link to {file.name} is missing"
 
 
+def numbers_in(start, prose):
+    """The numbers of the first list behind some words."""
+    found = re.search(rf"{start}(.*?)(?=\n\*\*|\n## |\Z)", prose, re.DOTALL)
+    return [int(number) for number in re.findall(r"^(\d+)\. ", found[1], re.MULTILINE)] if found else []
+
+
 def texts(notebook):
     """Each cell's position with its source and all that its outputs say, without pictures."""
     for position, cell in enumerate(notebook.cells):
@@ -101,6 +117,9 @@ def outputs(notebook):
         if "execution" in cell.metadata:
             yield f"cell {position} holds time stamps"
         for output in cell.outputs:
+            for kind in output.get("data", {}):
+                if kind.startswith("image/") and not output.metadata.get(kind, {}).get("alt", "").strip():
+                    yield f"cell {position} shows a picture without alternative text"
             if output.output_type == "error":
                 yield f"cell {position} failed: {output.ename}: {output.evalue}"
             if execute.WIDGET_VIEW in output.get("data", {}):
@@ -119,6 +138,42 @@ def test_structure(path):
     assert list(structure(read(path), path)) == []
 
 
+@named(NOTEBOOKS)
+def test_the_clock_is_set(path):
+    """And setting it again changes nothing."""
+    notebook = read(path)
+    before = [cell.source for cell in notebook.cells]
+    clock.set_clock(notebook)
+    assert [cell.source for cell in notebook.cells] == before, "run `python notebooks/clock.py`"
+    minutes = [int(found) for source in before for found in re.findall(r"^\*minute (\d+) of", source, re.MULTILINE)]
+    assert len(minutes) >= 8 and minutes == sorted(minutes)
+
+
+def test_the_clock_counts_words_code_figures_and_waiting():
+    first = "# 01 · A\n\n**Time** reading 0 minutes / exercises 10 minutes · runs on a CPU in about 120 seconds"
+    cells = [
+        new_markdown_cell(first),
+        new_markdown_cell("## One\n\n" + "word " * (3 * clock.WORDS)),
+        new_code_cell("1\n" * (2 * clock.LINES), metadata={"tags": ["slow"]}),
+        new_code_cell("2", outputs=[new_output("display_data", {"image/png": ""})] * clock.FIGURES),
+        new_markdown_cell("## Two"),
+        new_markdown_cell("## Exercises\n\n" + "word " * 1000),
+        new_code_cell("3\n" * 1000),
+        new_markdown_cell("## Key points\n\nEnd.\n\n## Further reading\n\n" + "word " * 1000),
+    ]
+    notebook = new_notebook(cells=cells)
+    clock.set_clock(notebook)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    # 3 minutes of words, 2 of code, 2 of waiting, 1 of figures
+    assert re.findall(r"## (.*)\n\n\*minute (\d+) of (\d+)", prose) == [
+        ("One", "0", "20"),
+        ("Two", "8", "20"),
+        ("Exercises", "8", "20"),
+        ("Key points", "18", "20"),
+    ]
+    assert "reading 10 minutes" in notebook.cells[0].source and "further" not in prose.split("## Further")[0]
+
+
 @named(NOTEBOOKS + SOLUTIONS)
 def test_stored_outputs_are_those_of_the_source(path):
     problems = list(outputs(read(path)))
@@ -134,12 +189,15 @@ def faultless(tmp_path):
         (tmp_path / name).touch()
     cells = [
         new_markdown_cell(
-            "# 02 · Title\n**You will be able to** see · **Before this** [01](01_before.ipynb)\n\n"
-            "**Time** 5 minutes · runs on a CPU in about 1 s"
+            "# 02 · Title\n**You will be able to**\n\n1. see\n2. tell\n3. count\n\n"
+            "**Before this** [01](01_before.ipynb)\n\n"
+            "**Time** reading 5 minutes / exercises 10 minutes · runs on a CPU in about 1 second"
         ),
         *(new_code_cell(f"{i}") for i in range(30)),
         new_markdown_cell("## Exercises"),
-        new_markdown_cell("## Key points\n[next](03_after.ipynb#part), [web](https://example.org/home/x)"),
+        new_markdown_cell(
+            "## Key points\n1. a\n2. b\n3. c\n[next](03_after.ipynb#part), [web](https://example.org/home/x)"
+        ),
     ]
     for count, cell in enumerate(cells[1:-2], start=1):
         cell.execution_count = count
@@ -160,7 +218,7 @@ def test_the_checks_are_content_with_a_faultless_notebook(faultless):
 BREAKS = {
     "not '# 02 · Title'": lambda cells: cells.insert(0, new_markdown_cell("# Title")),
     "**Time** is missing": lambda cells: cells[0].update(source=cells[0].source.replace("Time", "Duration")),
-    "on a CPU": lambda cells: cells[0].update(source=cells[0].source.replace("CPU", "GPU")),
+    "runs on a CPU in about": lambda cells: cells[0].update(source=cells[0].source.replace("CPU", "GPU")),
     "'## Exercises' is missing": lambda cells: cells.pop(-2),
     "46 cells before the exercises": lambda cells: cells.__setitem__(slice(1, 1), [new_markdown_cell("x")] * 15),
     "21 lines": lambda cells: cells[5].update(source="1\n" * 20 + "1"),
@@ -169,6 +227,10 @@ BREAKS = {
     "changed after": lambda cells: cells[5].update(source="other"),
     "not run": lambda cells: cells[5].update(execution_count=None),
     "time stamps": lambda cells: cells[5].metadata.update(execution={}),
+    "objectives [1, 2, 3], key points [1, 2]": lambda cells: cells[-1].update(
+        source=cells[-1].source.replace("3. c\n", "")
+    ),
+    "without alternative text": lambda cells: cells[5].outputs.append(new_output("display_data", {"image/png": ""})),
     "failed": lambda cells: cells[5].outputs.append(new_output("error", ename="E", evalue="e", traceback=[])),
     "shows a widget": lambda cells: cells[5].outputs.append(new_output("display_data", {execute.WIDGET_VIEW: {}})),
     "'/tmp/x.py'": lambda cells: cells[5].outputs.append(new_output("stream", text="in /tmp/x.py it")),

@@ -22,15 +22,15 @@ def test_environment_lists_nothing_twice():
     lines = (ROOT / "environment.yml").read_text("utf-8").split("dependencies:")[1].splitlines()
     entries = [line.strip().removeprefix("- ") for line in lines if line.strip() and not line.strip().startswith("#")]
     python, *others = entries
-    assert others == ["pip", "pip:", "-e .[lab,test]"]
+    assert others == ["pip", "pip:", "-e .[lab,test,book]"]
     name, version = python.split("=")
     assert name == "python"
     assert SpecifierSet(PROJECT["requires-python"]).contains(version)
 
 
 def test_make_and_conda_install_the_same():
-    assert set(PROJECT["optional-dependencies"]) == {"lab", "test"}
-    assert "--editable '.[lab,test]'" in (ROOT / "Makefile").read_text("utf-8")
+    assert set(PROJECT["optional-dependencies"]) == {"lab", "test", "book"}
+    assert "--editable '.[lab,test,book]'" in (ROOT / "Makefile").read_text("utf-8")
 
 
 @pytest.mark.parametrize("needed", NEEDED)

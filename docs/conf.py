@@ -1,0 +1,157 @@
+"""The book: the notebooks as they are stored, and the interface from the docstrings (``make book``).
+
+The source folder is the repository's root, so that links between the README, the notebooks and the data lead to the
+same places here as in a checkout. Nothing is executed, and nothing is loaded from elsewhere when a page is read.
+"""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import ziamath
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+project = "Why did the network steer there?"
+author = "the authors of steerlib"
+html_title = project
+root_doc = "README"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+include_patterns = [
+    "README.md",
+    "TEACHING.md",
+    "CONTRIBUTING.md",
+    "benchmarks/README.md",
+    "data/README.md",
+    "data/sample_drive/README.md",
+    "docs/*.md",
+    "notebooks/*.ipynb",
+    "notebooks/solutions/*.ipynb",
+]
+exclude_patterns = [".venv", "benchmarks/.venv", "docs/_build", "**/.ipynb_checkpoints", "**/.pytest_cache"]
+
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+html_math_renderer = "mathml"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say shape, dtype, range, unit and sign
+default_role = "py:obj"
+napoleon_use_rtype = False
+
+html_theme = "furo"
+# Ziamath carries STIX Two Math: without such a font, which not every machine has, braces and fractions go wrong.
+MATH_FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+html_static_path = ["book.css", str(MATH_FONT)]
+html_css_files = ["book.css"]
+html_copy_source = False
+html_show_sphinx = False
+templates_path = []
+
+CONTENTS = """
+
+```{toctree}
+:hidden:
+:caption: The notebooks
+:glob:
+
+notebooks/[0-9]*
+```
+
+```{toctree}
+:hidden:
+:caption: Solutions
+:glob:
+
+notebooks/solutions/*
+```
+
+```{toctree}
+:hidden:
+:caption: Beside them
+
+TEACHING
+CONTRIBUTING
+data/README
+benchmarks/README
+data/sample_drive/README
+docs/reference
+```
+"""
+THIN = '<mspace width="0.17em"></mspace>'
+RUN = """```{note}
+This is an explorer: in JupyterLab it has sliders. A page has no kernel, so it shows one picture of it. To move
+them, run `make lab` and open `%s`.
+```"""
+
+
+def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Add the table of contents to the README, and to each explorer how to run it."""
+    if docname == root_doc:
+        source[0] += CONTENTS
+    elif docname.startswith("notebooks/"):
+        notebook = json.loads(source[0])
+        cells = []
+        for cell in notebook["cells"]:
+            cells.append(cell)
+            if cell["cell_type"] == "code" and re.search(r"^explore\.", "".join(cell["source"]), re.MULTILINE):
+                words = RUN % f"{Path(docname).name}.ipynb"
+                cells.append({"cell_type": "markdown", "id": f"{cell['id']}-run", "metadata": {}, "source": words})
+        notebook["cells"] = cells
+        source[0] = json.dumps(notebook)
+
+
+def alternatives(notebook: dict) -> list[str]:
+    """Give the alternative texts of a notebook's pictures, in their order."""
+    return [
+        output["metadata"].get(kind, {}).get("alt", "")
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        for kind in output.get("data", {})
+        if kind.startswith("image/")
+    ]
+
+
+def describe_pictures(app: Sphinx, doctree: nodes.document) -> None:
+    """Put the words that are stored with a notebook's pictures into the page: MyST-NB leaves them out."""
+    path = Path(app.env.doc2path(app.env.docname))
+    if path.suffix == ".ipynb":
+        shown = [image for image in doctree.findall(nodes.image) if "cell_output" in _classes_above(image)]
+        for image, words in zip(shown, alternatives(json.loads(path.read_text("utf-8"))), strict=True):
+            image["alt"] = words
+
+
+def _classes_above(node: nodes.Node) -> list[str]:
+    return [] if node is None else [*getattr(node, "attributes", {}).get("classes", []), *_classes_above(node.parent)]
+
+
+def write_math(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
+    """Write a formula as MathML, which browsers draw without a script."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    formula = convert(node.astext(), display=display)
+    # The converter sets "2 arctan x" without the spaces that TeX puts beside a function.
+    formula = re.sub(r"(?<=</m[ni]>)(?=<mi>[a-z]{2,}</mi>)|(?<=[a-z]{2}</mi>)(?=<m[ni]>)", THIN, formula)
+    translator.body.append(formula)
+    raise nodes.SkipNode
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Let the book begin at its index, too."""
+    if error is None:
+        shutil.copy(Path(app.outdir) / f"{root_doc}.html", Path(app.outdir) / "index.html")
+
+
+def setup(app: Sphinx) -> None:
+    """Tell Sphinx of the above."""
+    app.connect("source-read", prepare)
+    app.connect("doctree-read", describe_pictures)
+    app.connect("build-finished", finish)
+    app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
