@@ -5,7 +5,8 @@
 # make notebooks  run the notebooks and store their outputs
 # make drive      render the sample drive again (data/sample_drive)
 # make model      train the shipped networks again (data/models)
-# make bench      measure beside other libraries and write the table in the README
+# make bench      measure beside other libraries and write the table in the README; how much a large drive takes
+# make audit      ask for known faults of the installed packages
 # make gallery    draw the picture in the README again
 # make clean      remove the environment and what the tools left behind
 # make help       this list
@@ -18,7 +19,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab check test test-sample test-real test-unit test-browser env notebooks drive model bench gallery clean
+.PHONY: help lab check test test-sample test-real test-unit test-browser env notebooks drive model bench audit gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -33,7 +34,7 @@ env: .venv/.installed
 	touch $@
 
 lab: env
-	$(RUN) -m jupyter lab --notebook-dir=notebooks
+	$(RUN) -m jupyter lab --notebook-dir=notebooks --ip=127.0.0.1
 
 # The notebooks as tests on one drive (none: the sample drive). 02 comes first: it saves the network that the others use.
 # For time, the solutions and notebooks 06 and 08 run on the sample drive only; on the recorded one these two take five
@@ -77,6 +78,18 @@ model: env
 bench: env
 	$(RUN) benchmarks/run.py
 	$(RUN) benchmarks/explorers.py | tee benchmarks/explorers.md
+	$(RUN) benchmarks/size.py | tee benchmarks/size.md
+
+# In an environment of its own, for pip-audit belongs to nobody's tutorial. Without its data base the versions are listed.
+audit: env
+	audit=$$(mktemp -d); trap 'rm -rf "$$audit"' EXIT; \
+	$(RUN) -m pip freeze --exclude-editable > "$$audit/installed.txt"; \
+	$(PYTHON) -m venv "$$audit/venv"; \
+	if "$$audit/venv/bin/python" -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7,<3' \
+	    && "$$audit/venv/bin/python" -m pip_audit --version > /dev/null \
+	    && "$$audit/venv/bin/python" -c 'import urllib.request as r; r.urlopen("https://pypi.org/pypi/pip/json", timeout=10)'; \
+	then "$$audit/venv/bin/python" -m pip_audit --no-deps --disable-pip --requirement "$$audit/installed.txt"; \
+	else echo "no data base of known faults can be reached; these versions are installed:"; cat "$$audit/installed.txt"; fi
 
 gallery: env
 	$(RUN) notebooks/gallery.py

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -887,7 +888,8 @@ project's MIT license.
 def write_drive(folder: Path | str, drive: Drive, readme: str | None = None) -> None:
     """Write a drive in SullyChen's format: frames, `data.txt` with time stamps, label pictures, checksums.
 
-    Everything is written beside the folder first, so that an interrupted run changes nothing.
+    Everything is written beside the folder first, so that an interrupted run changes nothing; the next one removes what
+    a killed one left.
 
     Parameters
     ----------
@@ -903,6 +905,11 @@ def write_drive(folder: Path | str, drive: Drive, readme: str | None = None) -> 
         If the folder holds anything that is not such a drive.
     """
     folder = Path(folder)
+    # A process that was killed between the two last steps below left the drive under another name.
+    for left in folder.parent.glob(f".{folder.name}-*"):
+        if (left / "old").exists() and not folder.exists():
+            (left / "old").rename(folder)
+        shutil.rmtree(left, ignore_errors=True)
     if folder.exists():
         sums = folder / "SHA256SUMS"
         listed = {line.split("  ", 1)[-1] for line in sums.read_text().splitlines()} if sums.exists() else set()
