@@ -104,6 +104,7 @@ def render_video(
         finally:
             if writer is not None:
                 writer.close()
+        _check_whole(unfinished, path, len(drive))
     return path
 
 
@@ -276,6 +277,16 @@ def _recorded_fps(drive: Drive) -> float:
         return 10.0
     seconds = float(np.median(np.diff(drive.timestamps)))
     return float(np.clip(1 / seconds, 1, 60)) if seconds > 0 else 10.0
+
+
+def _check_whole(unfinished: Path, path: Path, frames: int) -> None:
+    """Refuse a film that lacks frames or its index: where the disk is full ffmpeg may end without a word."""
+    try:
+        found = imageio_ffmpeg.count_frames_and_secs(unfinished)[0]
+    except (RuntimeError, OSError):
+        found = 0
+    if found != frames:
+        raise OSError(f"{path}: {found} of {frames} frames were written: is the disk full?")
 
 
 def _writer(path: Path, size: tuple[int, int], fps: float, crf: int) -> Generator[None, np.ndarray, None]:
