@@ -22,6 +22,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from steerlib.data import replacing
+
 ALERT = 'role="alert"'  # how the explorers mark the message in which they show an error
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {
@@ -216,12 +218,8 @@ def execute(path: Path, timeout: int = 600) -> None:
     tidy(notebook)
     if path.read_text("utf-8") != before:
         raise RuntimeError(f"{path.name}: changed while it was running, nothing is stored")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(nbformat.writes(notebook) + "\n", "utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text(nbformat.writes(notebook) + "\n", "utf-8")
 
 
 def main(names: list[str]) -> int:

@@ -6,8 +6,10 @@ import hashlib
 import operator
 import os
 import re
+import shutil
 import stat
 import tempfile
+import time
 import warnings
 import zipfile
 import zlib
@@ -30,6 +32,7 @@ WHOLE = (0.0, 1.0)
 
 CAMERAS = ("center", "left", "right")
 LABEL_FILES = ("data.txt", "driving_log.csv")
+UNFINISHED = ".steerlib-"  # how the folders are called in which files are written before they take their names
 FULL_LOCK = 25.0  # degrees: the simulator writes steering as a fraction of this
 HINT = "; readable() gives the drive without such frames"
 MOST_DEGREES = 2000.0  # more than five turns of a steering wheel: no sensor's angle
@@ -142,10 +145,19 @@ def check_output(path: Path, endings: Sequence[str]) -> None:
         raise ValueError(f"{path}: expected a name that ends in {' or '.join(endings)}")
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed left in a folder, once it is an hour old: it could not clean up."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 3600:
+                shutil.rmtree(left)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a file to write beside a path, which takes its name once it is complete, and else vanishes."""
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+    remove_unfinished(path.parent)
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=path.parent) as folder:
         yield (unfinished := Path(folder) / path.name)
         os.replace(unfinished, path)
 

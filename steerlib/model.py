@@ -141,7 +141,7 @@ def train(
             raise ValueError(f"{name}={value}: expected at least {least}")
     if isinstance(learning_rate, (int, float)) and not 0 < learning_rate < np.inf:
         raise ValueError(f"learning_rate={learning_rate}: expected a number above 0")
-    check_model(model)
+    check_shapes(model)
     if validation is None:
         drive, validation = split(drive, seed=seed)
     batches, watched = _Batches(drive, batch_size, seed), _Batches(validation, batch_size)
@@ -192,6 +192,7 @@ def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = 25
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: expected at least 1")
+    check_shapes(model)
     if not isinstance(images, Drive):
         images = check_images(model, images)
     function = cached_function(model, "angles", _angles)
@@ -309,15 +310,20 @@ def load_model(name_or_path: str | Path = "pilotnet", drive: Drive | None = None
 
 
 def check_model(model: keras.Model) -> keras.Model:
-    """Return a network that makes one number of a picture; any other raises a ValueError."""
+    """Return a network; what is none raises a ValueError."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"expected a Keras model, got {type(model).__name__}: steerlib.model.load_model gives one")
-    taken, given = _shapes(model)
+    return model
+
+
+def check_shapes(model: keras.Model) -> tuple[int, int, int]:
+    """Give the shape of the pictures of which a network makes one number; any other network raises a ValueError."""
+    taken, given = _shapes(check_model(model))
     if not isinstance(taken, tuple) or len(taken) != 4 or taken[3] != 3 or None in taken[1:] or given != (None, 1):
         raise ValueError(
             f"network {model.name!r} maps {taken} to {given}, expected (None, height, width, 3) to (None, 1)"
         )
-    return model
+    return taken[1:]
 
 
 def as_numbers(images: object) -> np.ndarray:
@@ -335,7 +341,7 @@ def as_numbers(images: object) -> np.ndarray:
 
 def check_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Give a batch of images as float32; where it is none, raise a ValueError that says what to do."""
-    images, size = as_numbers(images), check_model(model).input_shape[1:]
+    images, size = as_numbers(images), check_shapes(model)
     if images.shape == size:
         raise ValueError(f"expected a batch of images, got one of shape {size}: add an axis, image[np.newaxis]")
     if images.shape[1:] != size:
@@ -349,7 +355,7 @@ def check_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def check_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
     """Give a single image as float32; where it is none, raise a ValueError that says what to do."""
-    image, size = as_numbers(image), check_model(model).input_shape[1:]
+    image, size = as_numbers(image), check_shapes(model)
     if image.shape != size:
         raise ValueError(f"expected one image {size}, got {image.shape}: see steerlib.data.preprocess")
     return check_images(model, image[np.newaxis])[0]

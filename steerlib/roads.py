@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
+from glob import escape
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +30,7 @@ import cv2
 import numpy as np
 
 from steerlib import world
-from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, Drive, checksums
+from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, remove_unfinished
 from steerlib.world import AFTER, ATLAS_CELL, ATLAS_HALF_WIDTH, BEFORE, STEP, Object, Vehicle, Wall
 
 LABELS = {
@@ -957,7 +959,8 @@ project's MIT license.
 def write_drive(folder: Path | str, drive: Drive, readme: str | None = None) -> None:
     """Write a drive in SullyChen's format: frames, `data.txt` with time stamps, label pictures, checksums.
 
-    Everything is written beside the folder first, so that an interrupted run changes nothing.
+    Everything is written beside the folder first, so that an interrupted run changes nothing; the next one removes what
+    a killed one left.
 
     Parameters
     ----------
@@ -973,6 +976,11 @@ def write_drive(folder: Path | str, drive: Drive, readme: str | None = None) -> 
         If the folder holds anything that is not such a drive.
     """
     folder = Path(folder)
+    # A process that was killed between the two last steps below left the drive under another name.
+    for left in folder.parent.glob(f"{UNFINISHED}{escape(folder.name)}-*"):
+        if (left / "old").exists() and not folder.exists():
+            (left / "old").rename(folder)
+            shutil.rmtree(left, ignore_errors=True)
     if folder.exists():
         sums = folder / "SHA256SUMS"
         listed = {line.split("  ", 1)[-1] for line in sums.read_text().splitlines()} if sums.exists() else set()
@@ -980,7 +988,8 @@ def write_drive(folder: Path | str, drive: Drive, readme: str | None = None) -> 
         if others := sorted(found - listed - {"SHA256SUMS", "README.md"} if listed else found):
             raise FileExistsError(f"{folder} has other files in it ({others[0]}); name a new folder for the drive")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+    remove_unfinished(folder.parent)
+    with tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}{folder.name}-", dir=folder.parent) as temporary:
         new = Path(temporary) / "new"
         (new / "labels").mkdir(parents=True)
         lines, start = [], datetime(2026, 5, 1, 10)

@@ -126,15 +126,17 @@ def write_film(frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: 
     if not 0 < fps <= 240 or not 0 <= crf <= 51:
         raise ValueError(f"fps={fps}, crf={crf}: expected 0 to 240 frames a second, without 0, and a crf of 0 to 51")
     with replacing(path) as unfinished:
-        writer = None
+        writer, count = None, 0
         try:
             for picture in frames:
                 if writer is None:
                     writer = _writer(unfinished, picture.shape[1::-1], fps, crf)
                 writer.send(np.ascontiguousarray(picture))
+                count += 1
         finally:
             if writer is not None:
                 writer.close()
+        _check_whole(unfinished, path, count)
     return path
 
 
@@ -427,6 +429,16 @@ def _recorded_fps(drive: Drive) -> float:
         return 10.0
     seconds = float(np.median(np.diff(drive.timestamps)))
     return float(np.clip(1 / seconds, 1, 60)) if seconds > 0 else 10.0
+
+
+def _check_whole(unfinished: Path, path: Path, frames: int) -> None:
+    """Refuse a film that lacks frames or its index: where the disk is full ffmpeg may end without a word."""
+    try:
+        found = imageio_ffmpeg.count_frames_and_secs(unfinished)[0]
+    except (RuntimeError, OSError):
+        found = 0
+    if found != frames:
+        raise OSError(f"{path}: {found} of {frames} frames were written: is the disk full?")
 
 
 def _writer(path: Path, size: tuple[int, int], fps: float, crf: int) -> Generator[None, np.ndarray, None]:

@@ -386,7 +386,8 @@ def cases() -> Iterator[Case]:
         yield Case(f"grad_cam of an image: {what}", call(grad_cam, NET, Later(make)))
     for what, (make, told) in MODELS.items():
         for name in ("occlusion_map", "hypercolumns", "grad_cam", "cam", "gradient_times_input"):
-            yield Case(f"{name} of a network: {what}", call(MAKERS[name], Later(make), IMAGE), told)
+            other = "" if "got" in told else "|layer='conv.': expected a convolution|CAM needs a Conv2D"
+            yield Case(f"{name} of a network: {what}", call(MAKERS[name], Later(make), IMAGE), told + other)
         yield Case(f"predict of a network: {what}", call(predict, Later(make), Later(lambda: image()[None])), told)
     for name, act, told in functions():
         yield Case(name, act, told)
