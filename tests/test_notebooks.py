@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from queue import Empty
 from xml.etree import ElementTree
@@ -384,7 +385,11 @@ def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path)
     good, bad, edited = (tmp_path / name for name in ("01_good.ipynb", "02_bad.ipynb", "03_edited.ipynb"))
     environment = "import os\nprint(os.environ.get('STEERLIB_DRIVE'), os.listdir(os.environ['STEERLIB_MODELS']))"
     widget = "import ipywidgets\nprint('above', end='\\rA')\nipywidgets.IntSlider()"
-    write(good, environment, widget, "", "import sys\nprint('1%\\r100%', file=sys.stderr)\n6 * 7")
+    log = "import sys\nprint('1%\\r100%', file=sys.stderr)\n6 * 7"
+    # A reader's own "map" must not be in the way of the words that a figure takes along.
+    drawn = "map = 1\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.title('why')\nplt.xlabel('a\\nb')\nplt.show()"
+    shown = "ipywidgets.VBox([ipywidgets.Image(value=b'picture', format='jpeg', tooltip='what it shows')])"
+    write(good, environment, widget, "", log, drawn, shown)
     write(bad, "1", "import ipywidgets\nwith ipywidgets.Output():\n    {}['gone']")
     write(edited, "open('03_edited.ipynb', 'a').write(' ')")
     written, names = {path: path.read_bytes() for path in (bad, edited)}, sorted(os.listdir(tmp_path))
@@ -400,11 +405,14 @@ def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path)
 
     notebook = read(good)
     assert [cell.id for cell in notebook.cells] == ids
-    assert [cell.execution_count for cell in notebook.cells] == [1, 2, None, 3]
-    first, second, _, last = (cell.outputs for cell in notebook.cells)
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, None, 3, 4, 5]
+    first, second, _, last, figure, explorer = (cell.outputs for cell in notebook.cells)
     assert [output.text for output in first] == ["None []\n"]
     assert [output.text for output in second] == ["Above"]
     assert sorted(output.get("text") or output.data["text/plain"] for output in last) == ["100%\n", "42"]
+    assert [output.metadata for output in figure] == [{"image/png": {"alt": "why: a b"}}]
+    assert [output.data for output in explorer] == [{"image/jpeg": b64encode(b"picture").decode()}]
+    assert [output.metadata for output in explorer] == [{"image/jpeg": {"alt": "what it shows"}}]
     assert not any("not run" not in problem for problem in outputs(notebook))
 
     stored = good.read_bytes()
