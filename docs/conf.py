@@ -27,6 +27,7 @@ include_patterns = [
     "README.md",
     "TEACHING.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "benchmarks/README.md",
     "data/README.md",
     "data/sample_drive/README.md",
@@ -38,6 +39,7 @@ exclude_patterns = [".venv", "benchmarks/.venv", "docs/_build", "**/.ipynb_check
 
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # CommonMark, the default, has no tables
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
@@ -80,6 +82,7 @@ notebooks/solutions/*
 
 TEACHING
 CONTRIBUTING
+SECURITY
 data/README
 benchmarks/README
 data/sample_drive/README
