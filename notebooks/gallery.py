@@ -10,7 +10,7 @@ from steerlib.data import load_drive
 from steerlib.explain import METHODS, draw, explain
 from steerlib.model import load_model, predict
 
-WIDTH, COLUMNS = 400, 4  # pixels for each picture, pictures in a row
+WIDTH, COLUMNS = 320, 3  # pixels for each picture, pictures in a row: a page shows them nearly at this size
 AVERAGE = "cam"  # the one method that asks the network with an average, and not PilotNet
 
 
