@@ -94,7 +94,7 @@ audit: env
 	audit=$$(mktemp -d); trap 'rm -rf "$$audit"' EXIT; \
 	$(RUN) -m pip freeze --exclude-editable > "$$audit/installed.txt"; \
 	$(PYTHON) -m venv "$$audit/venv"; \
-	if "$$audit/venv/bin/python" -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7,<3' \
+	if "$$audit/venv/bin/python" -m pip install --quiet --retries 1 --disable-pip-version-check 'pip-audit>=2.7,<3' \
 	    && "$$audit/venv/bin/python" -m pip_audit --version > /dev/null \
 	    && "$$audit/venv/bin/python" -c 'import urllib.request as r; r.urlopen("https://pypi.org/pypi/pip/json", timeout=10)'; \
 	then "$$audit/venv/bin/python" -m pip_audit --no-deps --disable-pip --requirement "$$audit/installed.txt"; \

@@ -70,7 +70,7 @@ def notebook(path: str) -> dict[str, float]:
     count = next(i for i, source in enumerate(code) if "explore.frames(" in source) + 1
     for source in code[:count]:
         shell.run_cell(source).raise_error()
-    return {"seconds": time.perf_counter() - start, "cells": count, "memory": peak()}
+    return {"seconds": time.perf_counter() - start, "computed": time.process_time(), "memory": peak()}
 
 
 def training(path: str) -> dict[str, float]:
@@ -153,6 +153,7 @@ def main() -> None:
         line("memory of a loaded drive", "{:.0f} MB", "memory", "", rows)
         rows = {size: measured(notebook, path) for size, path in drives.items()}
         line("notebook 01 to its explorer, with imports", "{:.1f} s", "seconds", "< 10 s", rows)
+        line("processor time of it, whatever else the machine does", "{:.1f} s", "computed", "", rows)
         rows = {size: measured(training, path) for size, path in drives.items()}
         line("every training batch once", "{:.1f} s", "seconds", "", rows)
         line("memory for it", "{:.0f} MB", "memory", "below float32", rows)
