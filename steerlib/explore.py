@@ -103,7 +103,7 @@ class Explorer(widgets.VBox):
     """
 
     words = ("predicted", "recorded")
-    _asked, _task = 0, None  # how often values have changed, and what draws them for the page
+    _asked, _task, _link = 0, None, None  # how often values have changed, what draws them for the page, Play's link
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class Explorer(widgets.VBox):
         """Take the explorer off the page, and stop what it is computing."""
         if self._task is not None:
             self._task.cancel()
-        for part in (self._link, *_parts(self)):
+        for part in filter(None, (self._link, *_parts(self))):  # what failed in its constructor has no link
             part.close()
         super().close()
 
