@@ -116,6 +116,8 @@ def train(
     drive, validation : Drive
         Frames to learn from, and frames to watch the error on. None: a fifth of `drive`, in blocks, is set
         aside for it by `split`.
+    epochs : int
+        At most so many; fewer where $STEERLIB_EPOCHS says so, for a quick look at a notebook that trains.
     patience : int
         Training ends when the validation error has not fallen for so many epochs.
     seed : int
@@ -141,6 +143,7 @@ def train(
             raise ValueError(f"{name}={value}: expected at least {least}")
     if isinstance(learning_rate, (int, float)) and not 0 < learning_rate < np.inf:
         raise ValueError(f"learning_rate={learning_rate}: expected a number above 0")
+    epochs = min(epochs, _most_epochs())
     check_shapes(model)
     if validation is None:
         drive, validation = split(drive, seed=seed)
@@ -161,6 +164,14 @@ def train(
     if not np.isfinite(history.history["val_loss"]).any():
         raise ValueError(f"network {model.name!r}: {DIVERGED}")
     return history
+
+
+def _most_epochs() -> float:
+    """Read $STEERLIB_EPOCHS, above which no training goes."""
+    text = os.environ.get("STEERLIB_EPOCHS")
+    if text and not (text.isdecimal() and int(text)):
+        raise ValueError(f"STEERLIB_EPOCHS={text!r}: expected a number of epochs, at least 1")
+    return int(text) if text else float("inf")
 
 
 def degrees(recorded: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:

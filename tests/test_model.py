@@ -413,3 +413,11 @@ def test_what_the_shipped_networks_learn_from(name, rendered):
         expected = steerlib.roads.show_wheel(images, shown.angles) if name == "pilotnet_confused" else images
         assert np.array_equal(np.stack([drive.frame(i) for i in range(12)]), expected)
         assert np.array_equal(drive.angles, shown.angles)
+
+
+def test_epochs_can_be_cut_short_from_outside(monkeypatch):
+    monkeypatch.setenv("STEERLIB_EPOCHS", "1")
+    assert len(train(small_network(), bars(8, 0), bars(4, 1), 3, verbose=0).history["loss"]) == 1
+    monkeypatch.setenv("STEERLIB_EPOCHS", "none")
+    with pytest.raises(ValueError, match="STEERLIB_EPOCHS='none'"):
+        train(small_network(), bars(8, 0), bars(4, 1), 3, verbose=0)
