@@ -276,7 +276,7 @@ def patch_work(model: keras.Model, image: np.ndarray, size: int) -> float:
     total = 0.0
     for bands, tables in [
         ((1,) * len(plan.stripes), plan.stripes),
-        *((plan.bands, chunk.tables) for chunk in plan.chunks),
+        *((plan.bands, chunk.tables) for chunk in plan.chunks()),
     ]:
         tables = list(tables)
         for layer, count in zip(kernels(model), bands):

@@ -82,9 +82,15 @@ class Autonomy(NamedTuple):
     interventions: int
     seconds: float  # driven, on all roads together
     mean_offset: float  # m, without sign, from the lane's center
+    spread: float  # m, standard deviation of the offset with its sign
     largest_offset: float  # m
     steering_rate: float  # degrees per second, mean without sign: smaller is more comfortable
     logs: list[Log]
+
+    @property
+    def places(self) -> list[tuple[int, float]]:
+        """Where somebody had to take over: the road's seed, and m along it."""
+        return [(log.seed, float(log.distance[k])) for log in self.logs for k in log.interventions]
 
 
 def autonomy(
@@ -141,14 +147,15 @@ def judge(logs: Sequence[Log]) -> Autonomy:
     if not count:
         raise ValueError("nothing was driven: expected at least one log with a picture")
     interventions, elapsed = sum(len(log.interventions) for log in logs), count * INTERVAL
-    offset = np.abs(np.concatenate([log.offset for log in logs]))
+    offset = np.concatenate([log.offset for log in logs])
     rates = [np.abs(np.diff(log.angle)) / INTERVAL for log in logs]
     return Autonomy(
         100 * max(0.0, 1 - interventions * TAKEN_OVER / elapsed),
         interventions,
         elapsed,
-        float(offset.mean()),
-        float(offset.max()),
+        float(np.abs(offset).mean()),
+        float(offset.std()),
+        float(np.abs(offset).max()),
         float(np.concatenate(rates).mean()) if count > len(logs) else 0.0,
         list(logs),
     )

@@ -15,7 +15,7 @@ bottom. Stripes are computed once, and for each window only a band of its patch 
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -28,6 +28,7 @@ from steerlib.model import cached_function
 Window = tuple[slice, slice]  # of rows and columns
 
 PLANS = 8  # sets of windows whose tables are kept with a model: 20 MB for the 3,434 windows of 15 pixels, stride 2
+KEPT = 7000  # windows in a set at most; for more, tables are made for each batch again, so that memory stays flat
 SHARED = 0.8  # stripes are used in a step where, together with the bands, they are at most so much of the whole patches
 # What acts on each value alone, so that it may act on a patch alone.
 ELEMENTWISE = (
@@ -89,7 +90,7 @@ class Plan(NamedTuple):
     bands: tuple[int, ...]  # of each step
     stripes: list[tf.Tensor]  # tables of the stripes, up to the last step that uses them
     count: int  # of stripes
-    chunks: list[Chunk]
+    chunks: Callable[[], Iterable[Chunk]]
 
 
 def angles_without(
@@ -142,7 +143,7 @@ def angles_without(
                 stripes[k] = tf.reshape(found, [plan.count, -1, found.shape[-1]])
     return (
         (chunk.windows, run(sources, filled, stripes, chunk.stripes, chunk.tables, chunk.place).numpy())
-        for chunk in plan.chunks
+        for chunk in plan.chunks()
     )
 
 
@@ -310,24 +311,27 @@ def _plan(cut: Cut, bounds: np.ndarray, size: tuple[int, int], batch_size: int) 
     climbed = _follow(cut, stripes, size, None)[:high]
     tables = _tables(cut, stripes, size, climbed, np.zeros(len(stripes), int))
 
-    chunks = []
     places, group = np.unique(
         np.stack([patches[-1].bands[0][0], patches[-1].columns[0]], 1), axis=0, return_inverse=True
     )
-    for k, place in enumerate(places):
-        members = np.flatnonzero(group.ravel() == k)
-        for part in np.array_split(members, -(-len(members) // batch_size)):
-            used, own = np.unique(stripe.ravel()[part], return_inverse=True)
-            some = [
-                Patch(
-                    [(start[part], height) for start, height in patch.bands],
-                    patch.inner[part],
-                    (patch.columns[0][part], patch.columns[1]),
-                )
-                for patch in patches
-            ]
-            chunks.append(Chunk(part, used, _tables(cut, bounds[part], size, some, own.ravel()), place))
-    return Plan(bands, tables, len(sides), chunks)
+
+    def chunks() -> Iterator[Chunk]:
+        for k, place in enumerate(places):
+            members = np.flatnonzero(group.ravel() == k)
+            for part in np.array_split(members, -(-len(members) // batch_size)):
+                used, own = np.unique(stripe.ravel()[part], return_inverse=True)
+                some = [
+                    Patch(
+                        [(start[part], height) for start, height in patch.bands],
+                        patch.inner[part],
+                        (patch.columns[0][part], patch.columns[1]),
+                    )
+                    for patch in patches
+                ]
+                yield Chunk(part, used, _tables(cut, bounds[part], size, some, own.ravel()), place)
+
+    kept = list(chunks()) if len(bounds) <= KEPT else None
+    return Plan(bands, tables, len(sides), chunks if kept is None else lambda: kept)
 
 
 def _follow(cut: Cut, bounds: np.ndarray, size: tuple[int, int], stripes: int | None) -> list[Patch]:

@@ -44,6 +44,7 @@ def test_autonomy_is_nvidias_formula():
 def test_offsets_and_comfort_by_hand():
     found = judge([log([0.1, -0.3, 0.2], [0, 2, -2]), log([-0.4], [50])])
     assert found.mean_offset == pytest.approx(0.25) and found.largest_offset == pytest.approx(0.4)
+    assert found.spread == pytest.approx(np.sqrt((0.2**2 + 0.2**2 + 0.3**2 + 0.3**2) / 4))  # their mean is −0.1
     assert found.steering_rate == pytest.approx((2 + 4) / 2 / driving.INTERVAL)  # no step from one road to the next
     with pytest.raises(ValueError, match="nothing was driven"):
         judge([])
@@ -73,7 +74,11 @@ def test_the_reference_driver_needs_nobody_and_who_sleeps_does():
     best, asleep = (autonomy(policy, range(SEED, SEED + 3), 20.0, False) for policy in (reference, constant(0.0)))
     assert best.autonomy == 100 and best.interventions == 0 and best.largest_offset < 0.6
     assert asleep.interventions > 3 and asleep.autonomy < 70
+    assert len(asleep.places) == asleep.interventions and {seed for seed, _ in asleep.places} <= {2000, 2001, 2002}
     for driven in asleep.logs:
+        assert [meters for seed, meters in asleep.places if seed == driven.seed] == list(
+            driven.distance[driven.interventions]
+        )
         assert np.all(np.abs(driven.offset) <= driving.OFF_LANE)  # a car further away was put back before its picture
         assert np.all(driven.offset[driven.interventions] == 0) and np.all(driven.heading[driven.interventions] == 0)
 
@@ -177,7 +182,7 @@ def test_logs_come_back_from_a_file_to_the_last_bit(tmp_path):
     for name, logs in drives.items():
         for one, other in zip(logs, found[name], strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(one, other))
-    assert judge(found["asleep"])[:6] == judge(drives["asleep"])[:6]
+    assert judge(found["asleep"])[:7] == judge(drives["asleep"])[:7]
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None])

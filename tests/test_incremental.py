@@ -209,9 +209,22 @@ def test_chunks_are_no_larger_than_asked(monkeypatch):
     image = np.random.default_rng(0).random((*SIZE, 3), dtype=np.float32)
     for size in (1, 5, 64):
         occlusion_map(model, image, sizes=(5,), stride=1, batch_size=size)
-        chunks = list(vars(model)["_steerlib_plans"].values())[-1].chunks
+        chunks = list(vars(model)["_steerlib_plans"].values())[-1].chunks()
         assert max(len(chunk.windows) for chunk in chunks) <= size
         assert sorted(np.concatenate([chunk.windows for chunk in chunks])) == list(range(SIZE[0] * SIZE[1]))
+
+
+def test_many_windows_are_followed_batch_by_batch(monkeypatch):
+    image = np.random.default_rng(0).random((*SIZE, 3), dtype=np.float32)
+    maps, kept = [], []
+    for most in (SIZE[0] * SIZE[1], 0):
+        monkeypatch.setattr(steerlib.incremental, "KEPT", most)
+        model = network([dict(STEP_OF_CONV)] * 2, "flatten", 0)
+        maps.append(occlusion_map(model, image, sizes=(5,), stride=1, batch_size=8))
+        (plan,) = vars(model)["_steerlib_plans"].values()
+        kept.append(plan.chunks() is plan.chunks())
+    assert kept == [True, False]
+    np.testing.assert_array_equal(*maps)
 
 
 def unknown(kind):
