@@ -112,7 +112,7 @@ def network(steps, head, seed):
     return keras.Model(image, layers.Rescaling(2.0)(keras.ops.arctan(layers.Dense(1)(x))))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(STEP, min_size=1, max_size=4),
     head=st.sampled_from(HEADS),

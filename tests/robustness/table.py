@@ -74,7 +74,9 @@ def outcome(case: Case, folder: Path) -> str:
         assert found.startswith("told"), f"expected to be told {case.told!r}, but {found}"
         assert re.search(case.told, found), f"expected to be told {case.told!r}, but {found}"
     said = "".join(f"; warned: {warning.message}" for warning in caught)
-    return re.sub(r"\s+", " ", (found + said).replace(str(folder), "…"))
+    # Networks are looked for beside the case's folder, see `own_folder`.
+    told = (found + said).replace(str(folder), "…").replace(str(folder.parent), "…")
+    return re.sub(r"\s+", " ", told)
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ from steerlib.roads import write_drive as write_rendered
 from steerlib.video import render_video
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = {"training": 10, "drive": 18, "film": 8, "notebook": 3, "environment": 12}
+KILLS = {"training": 8, "drive": 23, "film": 6, "notebook": 2, "environment": 12}
 SLOWEST = 60  # seconds that a process has to begin
 
 
