@@ -49,11 +49,11 @@ run_notebooks = models=$$(mktemp -d); trap 'rm -rf "$$models"' EXIT; \
 	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks/02_training.ipynb; \
 	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks --ignore notebooks/02_training.ipynb $(2)
 
-# Three parts at a time, since none of them keeps two cores busy.
+# Two parts at a time, since none of them keeps two cores busy.
 test: env
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(MAKE) --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) test-sample test-real test-unit test-browser
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) test-sample test-real test-unit test-browser
 
 test-sample:
 	$(call run_notebooks,)
