@@ -366,6 +366,7 @@ def main() -> None:
             lambda: single_rows(model, images[60]),
             lambda: [drive_row(model, images)],
             lambda: [training_row(drive)],
+            lambda: [closed_loop_row(model)],
             lambda: limit_rows(model, images),
             lambda: [memory_row()] if Path("/proc/self/status").exists() else [],
         ):
@@ -383,5 +384,5 @@ def main() -> None:
         unfinished.write_text(f"{before}{BEGIN}{text}{END}{rest.split(END)[1]}", "utf-8")
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # the processes that render import this file again
     main()
