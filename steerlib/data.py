@@ -146,10 +146,13 @@ def check_output(path: Path, endings: Sequence[str]) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed left in a folder, once it is an hour old: it could not clean up."""
+    """Remove what a process that was killed left in a folder: it could not clean up.
+
+    An hour must have passed since anything in it was written, for a film of a long drive takes longer than that.
+    """
     for left in folder.glob(f"{UNFINISHED}*"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > 3600:
+            if time.time() - max(path.stat().st_mtime for path in (left, *left.rglob("*"))) > 3600:
                 shutil.rmtree(left)
 
 

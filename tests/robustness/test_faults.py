@@ -127,8 +127,11 @@ def test_what_a_killed_process_left_is_removed_after_an_hour(tmp_path):
     for name, age in ((".steerlib-old", 4000), (".steerlib-new", 0)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (time.time() - age,) * 2)
+    (busy := tmp_path / ".steerlib-busy").mkdir()
+    (busy / "long film.mp4").write_bytes(b"still being written")
+    os.utime(busy, (time.time() - 4000,) * 2)
     render_video(in_memory(1), shared(), "grad-cam", tmp_path / "film.mp4", width=320, progress=False)
-    assert {path.name for path in tmp_path.iterdir()} == {".steerlib-new", "film.mp4"}
+    assert {path.name for path in tmp_path.iterdir()} == {".steerlib-new", ".steerlib-busy", "film.mp4"}
 
 
 def test_a_drive_that_was_being_exchanged_comes_back(tmp_path):
