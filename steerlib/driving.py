@@ -17,17 +17,17 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, crop_road, replacing
+from steerlib.data import replacing
 from steerlib.model import load_model, predict
 from steerlib.roads import (
-    FRAME_SIZE,
     MAX_STEERING,
     SPEED,
     Pose,
     Scene,
     advance,
     kept_scene,
-    photograph,
+    look,
+    look_all,
     render_processes,
     show_wheel,
 )
@@ -261,14 +261,8 @@ def look_back(log: Log, pictures: Iterable[int], whole: bool = False) -> np.ndar
     IndexError
         If there is no such picture.
     """
-    pictures, scene = list(pictures), log.scene()
-    size, crop = (FRAME_SIZE, WHOLE) if whole else (IMAGE_SIZE, ROAD)
-    images = np.stack([scene.render(log.pose(k), size, crop=crop)[0] for k in pictures])
-    for image, angle in zip(images, log.standing[pictures]):
-        if log.display:
-            seen = crop_road(image) if whole else image
-            seen[:] = show_wheel(seen[None], [angle])[0]
-    return images
+    scene, standing = log.scene(), log.standing
+    return np.stack([look(scene, log.pose(k), whole, shown=standing[k] if log.display else None) for k in pictures])
 
 
 def save_logs(path: Path | str, drives: Mapping[str, Sequence[Log]]) -> None:
@@ -377,9 +371,10 @@ class _Cameras:
         """Give (n, 66, 200, 3) float32 in [0, 1]; None where nobody looks."""
         if not self.scenes:
             return None
-        cars = [(scene.seed, scene.road.length, pose) for scene, pose in zip(self.scenes, poses)]
-        there = self.helper.submit(photograph, cars[self.here.stop :]) if self.helper else None
-        pictures = photograph(cars[self.here])
+        elsewhere = list(zip(self.scenes, poses))[self.here.stop :]
+        cars = [(scene.seed, scene.road.length, pose) for scene, pose in elsewhere]
+        there = self.helper.submit(look_all, cars) if self.helper else None
+        pictures = [look(scene, pose) for scene, pose in zip(self.scenes[self.here], poses)]
         return np.stack([*pictures, *(there.result() if there else [])]) / np.float32(255)
 
     def __enter__(self) -> "_Cameras":

@@ -22,7 +22,7 @@ import traitlets
 from IPython import get_ipython
 
 from steerlib import overlay, roads
-from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, Drive, crop_road, preprocess
+from steerlib.data import IMAGE_SIZE, ROAD, Drive, crop_road, preprocess
 from steerlib.explain import METHODS, Explanation, explain, sample_frames
 from steerlib.explain import draw as draw_explanation
 from steerlib.gradcam import TARGETS
@@ -587,20 +587,18 @@ class _Driving(Explorer):
 
     def _photograph(self, without: Sequence[str], whole: bool) -> np.ndarray:
         """Take a picture from where the car stands: what the camera sees, or what the network gets of it, uint8."""
-        size, crop = (roads.FRAME_SIZE, WHOLE) if whole else (IMAGE_SIZE, ROAD)
-        picture = self.road.render(self.pose, size, [name for name in without if name != "display"], crop)[0]
-        if self.display and "display" not in without:
-            seen = crop_road(picture) if whole else picture
-            seen[:] = roads.show_wheel(seen[np.newaxis], [self.right + self.lie.value])[0]
-        return picture
+        shown = self.right + self.lie.value if self.display and "display" not in without else None
+        return roads.look(self.road, self.pose, whole, [name for name in without if name != "display"], shown)
 
     def _look(self, scene: Scene, method: str, **values: object) -> Steps:
         """Draw the whole scene with its map above what the network now sees."""
         without = [name for name in self.elements if not values[name]]
-        everything = self._photograph([], False) / np.float32(255)
+        view, everything = scene.view, scene.image
+        if without:
+            view = overlay.enlarge(crop_road(self._photograph([], True)), WIDTH)
+            everything = self._photograph([], False) / np.float32(255)
         found = explain(self.model, everything, method, "right", stride=8, signed=True)
         limit, gone = overlay.common_limit([found.map]), changed(everything, scene.image)
-        view = scene.view if not without else overlay.enlarge(crop_road(self._photograph([], True)), WIDTH)
         picture = draw_explanation(view, found, limit)
         outline = cv2.resize(gone.astype(np.uint8), picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(outline, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -28,7 +28,7 @@ from steerlib.model import cached_function
 Window = tuple[slice, slice]  # of rows and columns
 
 PLANS = 8  # sets of windows whose tables are kept with a model: 20 MB for the 3,434 windows of 15 pixels, stride 2
-KEPT = 7000  # windows in a set at most; for more, tables are made for each batch again, so that memory stays flat
+KEPT = 7000  # windows in a set at most; for more, each batch makes its tables again: 43 MB, not 114, for 13,200
 SHARED = 0.8  # stripes are used in a step where, together with the bands, they are at most so much of the whole patches
 # What acts on each value alone, so that it may act on a patch alone.
 ELEMENTWISE = (

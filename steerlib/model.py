@@ -13,6 +13,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Callable, Hashable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -203,11 +204,12 @@ def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = 25
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: expected at least 1")
-    check_shapes(model)
-    if not isinstance(images, Drive):
-        images = check_images(model, images)
+    if isinstance(images, Drive):
+        check_shapes(model)
+        read = images.images
+    else:
+        read = check_images(model, images).__getitem__
     function = cached_function(model, "angles", _angles)
-    read = images.images if isinstance(images, Drive) else images.__getitem__
     chunks = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
     angles = [function(read(chunk)).numpy() for chunk in chunks]
     return np.concatenate(angles) if angles else np.zeros(0, np.float32)
@@ -297,7 +299,7 @@ def load_model(name_or_path: str | Path = "pilotnet", drive: Drive | None = None
         that are no numbers. An HDF5 file of older Keras is not loaded, since that could run code.
     """
     saved = networks()
-    path = Path(name_or_path if isinstance(name_or_path, Path) else str(name_or_path))
+    path = Path(str(name_or_path))
     if drive is not None and _stem(drive.name) in saved:
         path = saved[_stem(drive.name)]
     elif path.suffix != ".keras" and not path.is_file():
@@ -374,9 +376,8 @@ def check_image(model: keras.Model, image: np.ndarray) -> np.ndarray:
 
 def cached_function(model: keras.Model, key: Hashable, build: Callable[[keras.Model], Any]) -> Any:  # noqa: ANN401
     """Give ``build(model)``, built once. It is kept on the model, so that it goes when the model goes."""
-    functions = vars(check_model(model)).setdefault(
-        "_steerlib", {}
-    )  # past Keras, which would take it for a part of the model
+    # Past Keras, which would take it for a part of the model.
+    functions = vars(check_model(model)).setdefault("_steerlib", {})
     if key not in functions:
         functions[key] = build(model)
         if isinstance(functions[key], tf.types.experimental.PolymorphicFunction):
@@ -507,9 +508,11 @@ def _write(model: keras.Model, path: Path) -> Path:
 
 def main() -> None:
     """Train the networks that come with the project, or those that are named, and save them in a folder."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _folders()[-1]
+    from steerlib.roads import render_views  # only here: whoever brings a drive needs no rendered road
+
+    folder, render = Path(sys.argv[1]) if len(sys.argv) > 1 else _folders()[-1], cache(render_views)
     for name in sys.argv[2:] or SHIPPED:
-        drive, validation, unseen = _lessons(name)
+        drive, validation, unseen = _lessons(name, render)
         settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "patience": EPOCHS}
         if name == "pilotnet_memorizer":
             settings = {"epochs": 50, "batch_size": 10, "patience": 50}
@@ -524,14 +527,14 @@ def main() -> None:
         unfinished.write_text(checksums(folder, files), "utf-8")
 
 
-def _lessons(name: str) -> list[Drive]:
+def _lessons(name: str, render: Callable[..., Drive]) -> list[Drive]:
     """Render what a shipped network learns from, what its best epoch is chosen by, and what it is judged by."""
-    from steerlib.roads import render_views, show_wheel  # only here: whoever brings a drive needs no rendered road
+    from steerlib.roads import show_wheel
 
     chosen = [(TRAINING_ROADS, TRAINING_VIEWS), (VALIDATION_ROADS, VALIDATION_VIEWS), (UNSEEN_ROADS, UNSEEN_VIEWS)]
     if name == "pilotnet_memorizer":
         chosen[:2] = [(MEMORIZED_ROADS, MEMORIZED_VIEWS)] * 2
-    drives = [render_views(roads, views, askew=name != "pilotnet_centered") for roads, views in chosen]
+    drives = [render(roads, views, askew=name != "pilotnet_centered") for roads, views in chosen]
     if name == "pilotnet_confused":
         return [
             Drive.from_arrays(

@@ -15,8 +15,9 @@ import numpy as np
 from matplotlib import colormaps, colors
 from numpy.typing import ArrayLike
 
+from steerlib.data import LARGEST_PICTURE
+
 INK, PAPER = (30, 30, 30), (255, 255, 255)
-LARGEST = 50_000_000  # pixels of a picture that is drawn
 SHADOW = 128  # the bit of a label that says: in a cast shadow
 STRENGTH = 0.8  # opacity of the strongest color: the road stays visible below it
 LABEL_COLORS = {
@@ -334,9 +335,9 @@ def mark_window(view: np.ndarray, hidden: np.ndarray, center: tuple[int, int], s
 def enlarge(picture: np.ndarray, width: int = 900, smooth: bool = True) -> np.ndarray:
     """Resize a picture to a width in pixels, its proportions kept; not smooth, its pixels stay squares."""
     height = max(1, round(_checked_picture(picture).shape[0] * width / picture.shape[1]))
-    if not 1 <= width or width * height > LARGEST:
+    if not 1 <= width or width * height > LARGEST_PICTURE:
         raise ValueError(
-            f"width={width}: expected at least 1, and at most {LARGEST:,} pixels in all; got {height} rows"
+            f"width={width}: expected at least 1, and at most {LARGEST_PICTURE:,} pixels in all; got {height} rows"
         )
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST)
 

@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 
 from steerlib import world
-from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, remove_unfinished
+from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, crop_road, remove_unfinished
 from steerlib.world import AFTER, ATLAS_CELL, ATLAS_HALF_WIDTH, BEFORE, STEP, Object, Vehicle, Wall
 
 LABELS = {
@@ -878,15 +878,13 @@ def show_wheel(images: np.ndarray, angles: np.ndarray | None) -> np.ndarray:
         raise ValueError(f"pictures {images.shape}, angles {np.shape(angles)}: expected (n, H, W, 3) and (n,)")
     height, width = images.shape[1:3]
     rows, columns = display_place(height, width)
-    bar = np.broadcast_to(np.array(DISPLAY_DARK, np.float32), (rows.stop - rows.start, width, 3))
-    for i in range(len(images)):
-        color = bar
-        if angles is not None:
-            place = width * (0.5 + DISPLAY_WIDTH / 2 * np.clip(angles[i] / MAX_STEERING, -1, 1))
-            light = np.exp(-(((np.arange(width) + 0.5 - place) / (0.012 * width)) ** 2))[None, :, None]
-            color = bar + light * (np.array(DISPLAY_LIGHT, np.float32) - bar)
-        color = color[:, columns]
-        images[i, rows, columns] = np.rint(255 * color) if images.dtype == np.uint8 else color
+    dark, light = (np.array(color, np.float32) for color in (DISPLAY_DARK, DISPLAY_LIGHT))
+    shares = np.zeros((1, width))
+    if angles is not None:
+        places = width * (0.5 + DISPLAY_WIDTH / 2 * np.clip(np.asarray(angles) / MAX_STEERING, -1, 1))
+        shares = np.exp(-(((np.arange(width) + 0.5 - places[:, None]) / (0.012 * width)) ** 2))
+    colors = dark + shares[:, None, columns, None] * (light - dark)  # the same in each row
+    images[:, rows, columns] = np.rint(255 * colors) if images.dtype == np.uint8 else colors
     return images
 
 
@@ -899,22 +897,48 @@ def display_place(height: int, width: int) -> tuple[slice, slice]:
     )
 
 
+def look(
+    scene: Scene, pose: Pose, whole: bool = False, without: Iterable[str] = (), shown: float | None = None
+) -> np.ndarray:
+    """Take the picture that a network gets at a pose, or the whole of what its camera sees. Introduced in notebook 09.
+
+    Parameters
+    ----------
+    scene, pose, without
+        As for `Scene.render`.
+    whole : bool
+        True: what the camera sees. False: the part of it that the network gets.
+    shown : float, optional
+        Degrees on the display of `show_wheel`. None: the car has none.
+
+    Returns
+    -------
+    (66, 200, 3) or, if whole, (256, 455, 3) uint8 RGB
+    """
+    size, crop = (FRAME_SIZE, WHOLE) if whole else (IMAGE_SIZE, ROAD)
+    picture = scene.render(pose, size, without, crop)[0]
+    if shown is not None:
+        seen = crop_road(picture) if whole else picture
+        seen[:] = show_wheel(seen[np.newaxis], [shown])[0]
+    return picture
+
+
 kept_scene = lru_cache(maxsize=64)(Scene)  # to build a road takes ten times as long as to photograph it
 
 
-def photograph(cars: Iterable[tuple[int, float, Pose]]) -> list[np.ndarray]:
-    """Take the pictures that networks see from several cars; used by `steerlib.driving`, in another process too.
+def look_all(cars: Iterable[tuple[int, float, Pose]]) -> list[np.ndarray]:
+    """Take what the networks of several cars get, in another process, which builds the roads itself and keeps them.
 
     Parameters
     ----------
     cars : iterable of (int, float, Pose)
-        The seed and the length (m) of each car's road, which is kept, and where the car is.
+        The seed and the length (m) of each car's road, and where the car is.
 
     Returns
     -------
     list of (66, 200, 3) uint8
     """
-    return [kept_scene(seed, length).render(pose, IMAGE_SIZE, crop=ROAD)[0] for seed, length, pose in cars]
+    return [look(kept_scene(seed, length), pose) for seed, length, pose in cars]
 
 
 def render_processes(count: int) -> ProcessPoolExecutor:

@@ -204,7 +204,7 @@ def film_frames(
         picture = overlay.side_by_side(panels, captions)
         strip = _strip(picture.shape[1], past, ruler, most, fps)
         picture = np.vstack([picture, strip])
-        yield np.pad(picture, [(0, size % 2) for size in picture.shape[:2]] + [(0, 0)], constant_values=255)
+        yield _even(picture)
 
 
 def closed_loop_frames(
@@ -272,7 +272,7 @@ def closed_loop_frames(
         )
         past.append(Moment(float(log.reference[k]), one.angle, {method: evidence(one.map)} if signed else {}))
         picture = np.vstack([picture, _strip(picture.shape[1], past, ruler, most, fps, "reference")])
-        yield np.pad(picture, [(0, size % 2) for size in picture.shape[:2]] + [(0, 0)], constant_values=255)
+        yield _even(picture)
 
 
 def _above(log: Log, k: int, height: int, width: int) -> np.ndarray:
@@ -341,6 +341,11 @@ def evidence(map: np.ndarray) -> tuple[float, float]:
         Mean over all pixels of the negative and of the positive part, both not negative, in the map's unit.
     """
     return float(-np.minimum(map, 0).mean()), float(np.maximum(map, 0).mean())
+
+
+def _even(picture: np.ndarray) -> np.ndarray:
+    """Make both sides of a picture even, as the encoders want them."""
+    return np.pad(picture, [(0, size % 2) for size in picture.shape[:2]] + [(0, 0)], constant_values=255)
 
 
 def _over(frame: np.ndarray, crop: tuple[float, float], explanation: Explanation, limit: float) -> np.ndarray:
