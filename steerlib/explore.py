@@ -96,6 +96,8 @@ class Explorer(widgets.VBox):
         where it can be left because newer values have come. What it raises is shown as a message.
     height : int, optional
         Of the picture. None: of the part of the frame that the network sees, enlarged.
+    frame : int
+        Where to begin.
 
     The attribute `frame` is the slider; `picture` an image of constant size whose tooltip says what it shows;
     `readout` the angles, the time taken and what to see; `code` the lines that draw it; `error` what went wrong, or
@@ -112,6 +114,7 @@ class Explorer(widgets.VBox):
         controls: dict[str, widgets.Widget],
         draw: Callable[..., Steps],
         height: int | None = None,
+        frame: int = 0,
     ) -> None:
         if not len(drive):
             raise ValueError(f"the drive {drive.name!r} has no frame to explore")
@@ -121,8 +124,8 @@ class Explorer(widgets.VBox):
         self.drive, self.model, self.controls, self._draw = drive, model, controls, draw
         self._read = lru_cache(maxsize=1)(self._read)  # a control moves much more often than the frame is changed
         vars(self).update(controls)
-        self.frame = _slider("frame", 0, len(drive) - 1, 0)
-        self.play = widgets.Play(interval=150, min=0, max=len(drive) - 1, tooltip="play the drive")
+        self.frame = _slider("frame", 0, len(drive) - 1, frame)
+        self.play = widgets.Play(frame, interval=150, min=0, max=len(drive) - 1, tooltip="play the drive")
         self._link = widgets.jslink((self.play, "value"), (self.frame, "value"))
         self.back, self.forward = (
             widgets.Button(icon=f"step-{way}", tooltip=f"{name} frame", layout={"width": "40px"})
@@ -411,8 +414,8 @@ def hypercolumns(model: keras.Model, drive: Drive) -> Explorer:
     return Explorer(drive, model, {"method": method, **boxes}, draw)
 
 
-def grad_cam(model: keras.Model, drive: Drive) -> Explorer:
-    """Choose method, layer and steering target of a gradient map (notebook 05).
+def grad_cam(model: keras.Model, drive: Drive, frame: int = 0) -> Explorer:
+    """Choose method, layer and steering target of a gradient map, beginning at a frame (notebook 05).
 
     In a signed map red is right and blue is left, whichever of the two is the target.
     """
@@ -438,7 +441,7 @@ def grad_cam(model: keras.Model, drive: Drive) -> Explorer:
         "signed": _checkbox("signed: also what speaks against it", False),
         "scale": _choice("color scale", SCALES),
     }
-    return Explorer(drive, model, controls, draw)
+    return Explorer(drive, model, controls, draw, frame=frame)
 
 
 def cam(model: keras.Model, drive: Drive) -> Explorer:

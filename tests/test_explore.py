@@ -238,6 +238,15 @@ def test_grad_cam_shows_the_map_of_its_settings(method, function, model, drive):
     assert close(explorer, overlay.overlay(view, map, overlay.common_limit([map]), False))
 
 
+def test_grad_cam_begins_where_it_is_told(model, drive):
+    explorer = explore.grad_cam(model, drive, frame=2)
+    assert explorer.frame.value == explorer.play.value == 2  # the page gives the slider what Play has
+    assert str(drive.names[2]) in explorer.readout.value
+    before = explorer.picture.value
+    explorer.frame.value = 0
+    assert explorer.picture.value != before
+
+
 def test_red_is_right_whether_the_target_is_left_or_right(model, drive):
     explorer = explore.grad_cam(model, drive)
     explorer.method.value, explorer.signed.value, explorer.scale.value = "hires-cam", True, "this frame"
