@@ -384,5 +384,5 @@ def main() -> None:
         unfinished.write_text(f"{before}{BEGIN}{text}{END}{rest.split(END)[1]}", "utf-8")
 
 
-if __name__ == "__main__":  # the processes that render import this file again
+if __name__ == "__main__":
     main()

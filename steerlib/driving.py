@@ -10,6 +10,7 @@ wheel base 2.7 m, steering ratio 15). NVIDIA's measure of it is `autonomy` (arXi
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ from steerlib.roads import (
     advance,
     kept_scene,
     look,
-    look_all,
+    look_on_request,
+    process_count,
     render_processes,
     show_wheel,
 )
@@ -360,29 +362,44 @@ def _length(count: int) -> float:
 
 
 class _Cameras:
-    """Takes the pictures of several cars, half of them in a process of its own."""
+    """Takes the pictures of several cars; each process, and this one, of the same few cars all the time."""
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
-        self.scenes = scenes
-        self.here = slice(0, -(-len(scenes) // 2))
-        self.helper = render_processes(1) if len(scenes) > 1 else None
+        self.scenes, self.pipes, self.jobs = scenes, [], []
+        self.here, *others = np.array_split(np.arange(len(scenes)), max(1, min(process_count(), len(scenes))))
+        self.there = others
+        for cars in others:
+            pipe, other_end = Pipe()
+            seeds = [scenes[i].seed for i in cars]
+            job = render_processes().submit(look_on_request, other_end, seeds, scenes[0].road.length)
+            # Open until then, since it is sent in the background; closed then, so that nobody waits for a dead process.
+            job.add_done_callback(lambda _, end=other_end: end.close())
+            self.pipes.append(pipe)
+            self.jobs.append(job)
 
     def images(self, poses: Sequence[Pose]) -> np.ndarray | None:
         """Give (n, 66, 200, 3) float32 in [0, 1]; None where nobody looks."""
         if not self.scenes:
             return None
-        elsewhere = list(zip(self.scenes, poses))[self.here.stop :]
-        cars = [(scene.seed, scene.road.length, pose) for scene, pose in elsewhere]
-        there = self.helper.submit(look_all, cars) if self.helper else None
-        pictures = [look(scene, pose) for scene, pose in zip(self.scenes[self.here], poses)]
-        return np.stack([*pictures, *(there.result() if there else [])]) / np.float32(255)
+        try:
+            for pipe, cars in zip(self.pipes, self.there):
+                pipe.send([poses[i] for i in cars])
+            pictures = [look(self.scenes[i], poses[i]) for i in self.here]
+            for pipe in self.pipes:
+                pictures += pipe.recv()
+        except (EOFError, ConnectionError):
+            self.__exit__()
+            for job in self.jobs:
+                job.result()  # raises what ended the process
+            raise
+        return np.stack(pictures) / np.float32(255)
 
     def __enter__(self) -> "_Cameras":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.helper:
-            self.helper.shutdown(cancel_futures=True)
+        for pipe in self.pipes:
+            pipe.close()
 
 
 def main() -> None:

@@ -12,22 +12,24 @@ far to near; (5) haze, exposure, lens and sensor. A depth for each pixel decides
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from glob import escape
-from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from loky import cpu_count, get_reusable_executor
 
 from steerlib import world
 from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, crop_road, remove_unfinished
@@ -81,6 +83,10 @@ DISPLAY_DARK, DISPLAY_LIGHT = (0.05, 0.06, 0.08), (0.35, 1.0, 0.55)
 
 FAR = 320.0  # m: the ground is drawn up to here
 OBJECTS_FAR, VEHICLES_FAR = 170.0, 150.0  # m: things that stand on it, and cars, up to here
+
+MANY = 400  # pictures: fewer are rendered in this process
+MOST_PROCESSES = 16  # that render: each takes memory
+IDLE = 60  # s after which a process ends for which there is nothing to render: about a hundred times its start
 
 
 class Pose(NamedTuple):
@@ -784,7 +790,7 @@ def render_views(seeds: int | Iterable[int], n: int, askew: bool = True) -> Driv
 
     Poses are drawn independently: anywhere along the road, up to 1.8 m beside the lane's center and up to 10° askew.
     NVIDIA did the same with cameras at the left and right of the car (arXiv 1604.07316, section 2). Large numbers are
-    rendered in two or more processes; the result does not depend on how many.
+    rendered in several processes, which are kept for the next time; the result does not depend on how many.
 
     Parameters
     ----------
@@ -841,12 +847,9 @@ def render_counterfactuals(
         raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
     jobs = [(seed, count, askew, tuple(elements)) for seed, count in zip(seeds, counts) if count]
-    workers = min(os.cpu_count() or 1, len(jobs))
-    if n * (1 + len(elements)) < 400 or workers == 1:
-        parts = [_views_of_road(*job) for job in jobs]
-    else:
-        with render_processes(workers) as pool:
-            parts = list(pool.map(_views_of_road, *zip(*jobs), chunksize=1))
+    few = n * (1 + len(elements)) < MANY or min(process_count(), len(jobs)) == 1
+    do_all = map if few else render_processes().map
+    parts = list(do_all(_views_of_road, *zip(*jobs)))
     frames, labels, angles, *without = (np.concatenate(arrays) for arrays in zip(*parts))
     return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE), dict(zip(elements, without))
 
@@ -926,27 +929,45 @@ def look(
 kept_scene = lru_cache(maxsize=64)(Scene)  # to build a road takes ten times as long as to photograph it
 
 
-def look_all(cars: Iterable[tuple[int, float, Pose]]) -> list[np.ndarray]:
-    """Take what the networks of several cars get, in another process, which builds the roads itself and keeps them.
+def look_on_request(pipe: Connection, seeds: Sequence[int], length: float) -> None:
+    """Take what the networks of several cars get, in another process, until the pipe is closed at its other end.
+
+    The roads are built in that process, once: one that is sent takes as long as many pictures.
 
     Parameters
     ----------
-    cars : iterable of (int, float, Pose)
-        The seed and the length (m) of each car's road, and where the car is.
-
-    Returns
-    -------
-    list of (66, 200, 3) uint8
+    pipe : Connection
+        Brings a list of poses, one for each car, and takes a list of (66, 200, 3) uint8 for it, again and again.
+    seeds : sequence of int
+        Each car's road.
+    length : float
+        Of the roads, in m.
     """
-    return [look(kept_scene(seed, length), pose) for seed, length, pose in cars]
+    with pipe, suppress(EOFError, ConnectionError):
+        scenes = [Scene(seed, length) for seed in seeds]
+        while True:
+            pipe.send([look(scene, pose) for scene, pose in zip(scenes, pipe.recv(), strict=True)])
 
 
-def render_processes(count: int) -> ProcessPoolExecutor:
-    """Start processes that render, with one thread each.
+def process_count() -> int:
+    """Give the number of processes that render: as many as there are processors for us, to a limit."""
+    return min(cpu_count(), MOST_PROCESSES)
 
-    Afresh, not forked: a copy of a process in which TensorFlow has threads may hang.
+
+def render_processes() -> Executor:
+    """Give the processes that render; the first call starts them, and they stay until nobody has needed them for long.
+
+    They begin afresh, not forked: a copy of a process in which TensorFlow has threads may hang. They do not import the
+    main file again, so that a script or notebook needs no ``if __name__ == "__main__"``.
     """
-    return ProcessPoolExecutor(count, get_context("spawn"), cv2.setNumThreads, (1,))
+    # The same arguments each time: with others, loky would end these processes and start new ones.
+    return get_reusable_executor(process_count(), timeout=IDLE, initializer=_begin_to_render)
+
+
+def _begin_to_render() -> None:
+    """Prepare a process that renders: one thread, and Ctrl-C is left to the process that waits for the pictures."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _views_of_road(seed: int, n: int, askew: bool, elements: Sequence[str]) -> list[np.ndarray]:

@@ -799,7 +799,7 @@ def test_render_views():
 
 
 def test_views_do_not_depend_on_the_number_of_processes(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
     drive = render_views([3, 8], 400)
     assert len(drive) == 400 and (drive.angles[:200] > 5).any() and (drive.angles[:200] < -5).any()
     for seed, start in ((3, 0), (8, 200)):
@@ -833,7 +833,7 @@ def test_counterfactuals_are_the_same_views_without_an_element():
 
 
 def test_counterfactuals_do_not_depend_on_the_number_of_processes(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
     views, without = render_counterfactuals([3, 8], 134, ["hills", "shadows"])
     alone, alone_without = render_counterfactuals(8, 5, ["hills", "shadows"])
     assert (views.pixels(slice(67, 72)) == alone.pixels()).all()
