@@ -1,6 +1,7 @@
-"""Whoever writes no `if __name__ == "__main__"` gets pictures, too: scripts, standard input, `python -c` and notebooks."""
+"""No `if __name__ == "__main__"` is needed to get pictures: scripts, standard input, `python -c` and notebooks."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,7 +74,9 @@ def test_a_notebook_renders_in_processes(capfd, monkeypatch):
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs
     assert (output["name"], output["text"]) == ("stdout", "done\n")
-    assert "Traceback" not in (written := capfd.readouterr().err) and "Warning" not in written
+    # Jupyter kills a kernel whose processes do not end at once; loky may then say that it removed their semaphores.
+    written = re.sub(r".*UserWarning: resource_tracker: .* semlock .*\n *warnings.warn\(\n", "", capfd.readouterr().err)
+    assert "Traceback" not in written and "Warning" not in written
 
 
 def test_cars_are_driven_from_standard_input(tmp_path):
@@ -103,7 +106,7 @@ def test_a_process_that_was_killed_is_replaced(monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a terminal of Linux or macOS does")
 def test_interrupted_rendering_ends_with_one_traceback(tmp_path):
-    code = "import steerlib.roads as roads; roads.cpu_count = lambda: 2; print(1); roads.render_views(range(5000), 5000)"
+    code = "from steerlib import roads; roads.cpu_count = lambda: 2; print(1); roads.render_views(range(5000), 5000)"
     with subprocess.Popen(
         [sys.executable, "-u", "-c", code],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
