@@ -1,5 +1,8 @@
 """The car against the closed form of a circle, the measure against logs made by hand, known drivers in closed loop."""
 
+import multiprocessing
+from concurrent.futures.process import BrokenProcessPool
+
 import keras
 import numpy as np
 import pytest
@@ -112,6 +115,19 @@ def test_a_policy_sees_what_the_camera_sees():
         expected = Scene(seed).render(pose, (66, 200), crop=data.ROAD)[0]
         assert np.array_equal(np.rint(255 * image), expected)
         assert pose.distance == pytest.approx(driving.START + 2 * driving.INTERVAL * SPEED, abs=0.2)
+
+
+def test_a_process_that_dies_on_the_way_is_told_and_replaced(monkeypatch):
+    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
+
+    def killer(images, scenes, poses):
+        for child in multiprocessing.active_children():
+            child.terminate()
+        return np.zeros(len(poses))
+
+    with pytest.raises(BrokenProcessPool, match="terminated"):
+        drive_roads(killer, [SEED, SEED + 1], 0.5, False)
+    assert len(drive_roads(lambda images, scenes, poses: np.zeros(2), [SEED, SEED + 1], 0.2, False)) == 2
 
 
 def test_a_network_drives_and_the_same_roads_give_the_same_drive():
