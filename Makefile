@@ -8,12 +8,23 @@
 # make autonomy   let the networks of notebook 09 drive again (data/autonomy.npz)
 # make book       build the website in docs/_build/html from the notebooks as they are stored
 # make bench      measure beside other libraries and write the table in benchmarks/README.md; what a large drive takes
+# make lock       choose the tested versions again (constraints.txt), as few new ones as pyproject.toml asks for
 # make audit      ask for known faults of the installed packages
 # make gallery    draw the picture in the README again
 # make clean      remove the environment and what the tools left behind
 # make help       this list
 
-PYTHON ?= python3
+# The newest Python that TensorFlow has wheels for. One that is there need not run (pyenv's shims), nor make environments.
+PYTHONS := 3.13 3.12 3.11
+suitable = import sys, ensurepip; sys.exit("%d.%d" % sys.version_info[:2] not in "$(PYTHONS)".split())
+PYTHON ?= $(shell for python in $(PYTHONS:%=python%); do \
+	if "$$python" -c '$(suitable)' &> /dev/null; then echo "$$python"; break; fi; done)
+define need_python
+$(or $(PYTHON),false) -c '$(suitable)' 2> /dev/null || { \
+echo 'Needed is Python $(PYTHONS) (one of them, with its module venv); $(if $(PYTHON),$(PYTHON) is not,none was found).'; \
+echo 'Install one, or name where it is (make env PYTHON=/path/to/python3.13), or use uv or conda: see README.md.'; \
+exit 1; } >&2
+endef
 RUN := .venv/bin/python
 # Recorded frames that may not be passed on; the tests that need them are skipped where they are missing.
 REAL_DRIVE := ../shared/data/sullychen-2018
@@ -22,7 +33,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
 .PHONY: help lab check test test-sample test-real test-unit test-browser
-.PHONY: env notebooks drive model autonomy book bench audit gallery clean
+.PHONY: env notebooks drive model autonomy book bench lock audit gallery clean
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
@@ -31,7 +42,9 @@ help:
 env: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	@$(need_python)
+# An environment of another Python cannot be turned into one of this.
+	test "$$(.venv/bin/python -V 2>&1)" = "$$($(PYTHON) -V 2>&1)" || rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab,test,book]'
 	touch $@
@@ -90,16 +103,28 @@ bench: env
 	$(RUN) benchmarks/explorers.py | tee benchmarks/explorers.md
 	$(RUN) benchmarks/size.py | tee benchmarks/size.md
 
-# In an environment of its own, for pip-audit belongs to nobody's tutorial. Without its data base the versions are listed.
+# uv reads the present file and keeps its versions where pyproject.toml allows; without the file it takes the newest.
+lock:
+	@$(need_python)
+	uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
+	$(PYTHON) -m venv "$$uv"; \
+	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'; \
+	"$$uv/bin/uv" pip compile --quiet --universal --python-version $(lastword $(PYTHONS)) --all-extras --no-emit-index-url \
+	    --no-annotate --custom-compile-command 'make lock' --output-file constraints.txt pyproject.toml
+
+# In an environment of its own, for pip-audit belongs to nobody's tutorial. It writes down what it found only when it could
+# ask its data base about every package (--strict); otherwise the versions are listed.
 audit: env
 	audit=$$(mktemp -d); trap 'rm -rf "$$audit"' EXIT; \
 	$(RUN) -m pip freeze --exclude-editable > "$$audit/installed.txt"; \
-	$(PYTHON) -m venv "$$audit/venv"; \
+	$(RUN) -m venv "$$audit/venv"; \
 	if "$$audit/venv/bin/python" -m pip install --quiet --retries 1 --disable-pip-version-check 'pip-audit>=2.7,<3' \
-	    && "$$audit/venv/bin/python" -m pip_audit --version > /dev/null \
-	    && "$$audit/venv/bin/python" -c 'import urllib.request as r; r.urlopen("https://pypi.org/pypi/pip/json", timeout=10)'; \
-	then "$$audit/venv/bin/python" -m pip_audit --no-deps --disable-pip --requirement "$$audit/installed.txt"; \
-	else echo "no data base of known faults can be reached; these versions are installed:"; cat "$$audit/installed.txt"; fi
+	    && "$$audit/venv/bin/python" -m pip_audit --strict --no-deps --disable-pip --timeout 10 \
+	        --requirement "$$audit/installed.txt" --output "$$audit/faults.txt" 2> "$$audit/log.txt"; \
+	then echo "no known faults"; \
+	elif [ -s "$$audit/faults.txt" ]; then cat "$$audit/faults.txt"; exit 1; \
+	else tail -n 1 "$$audit/log.txt" 2> /dev/null || true; \
+	    echo "no data base of known faults can be reached; these versions are installed:"; cat "$$audit/installed.txt"; fi
 
 gallery: env
 	$(RUN) notebooks/gallery.py

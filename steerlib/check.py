@@ -45,7 +45,7 @@ def python() -> str:
     """Compare the version of Python with what the project asks for."""
     needed, found = metadata.metadata("steerlib")["Requires-Python"], platform.python_version()
     if not SpecifierSet(needed).contains(found, prereleases=True):
-        raise Problem(f"{found}, needed {needed}", "install a newer Python, then make env")
+        raise Problem(f"{found}, needed {needed}", "install a Python of that range, then " + INSTALL)
     return found
 
 

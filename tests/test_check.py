@@ -1,6 +1,7 @@
 """Every check of ``python -m steerlib check`` on this machine, and in a case in which it must fail."""
 
 import shutil
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -24,9 +25,12 @@ def fails(name):
     return str(caught.value)
 
 
-def test_an_old_python(monkeypatch):
-    monkeypatch.setattr(check.platform, "python_version", lambda: "3.9.1")
-    assert "3.9.1, needed >=3.11" in fails("Python")
+@pytest.mark.parametrize("version", ["3.9.1", "3.10.13", "3.14.0"])
+def test_a_python_that_is_too_old_or_too_new(monkeypatch, version):
+    needed = tomllib.loads((check.DATA.parent / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    monkeypatch.setattr(check.metadata, "metadata", lambda name: {"Requires-Python": needed})
+    monkeypatch.setattr(check.platform, "python_version", lambda: version)
+    assert f"{version}, needed {needed}" == fails("Python")
 
 
 def test_packages_that_are_missing_or_too_old(monkeypatch):
