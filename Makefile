@@ -87,8 +87,8 @@ book: env
 
 bench: env
 	$(RUN) benchmarks/run.py
-	$(RUN) benchmarks/explorers.py | tee benchmarks/explorers.md
-	$(RUN) benchmarks/size.py | tee benchmarks/size.md
+	$(RUN) benchmarks/explorers.py
+	$(RUN) benchmarks/size.py
 
 # In an environment of its own, for pip-audit belongs to nobody's tutorial. Without its data base the versions are listed.
 audit: env
