@@ -100,8 +100,8 @@ book: env
 
 bench: env
 	$(RUN) benchmarks/run.py
-	$(RUN) benchmarks/explorers.py | tee benchmarks/explorers.md
-	$(RUN) benchmarks/size.py | tee benchmarks/size.md
+	$(RUN) benchmarks/explorers.py
+	$(RUN) benchmarks/size.py
 
 # uv reads the present file and keeps its versions where pyproject.toml allows; without the file it takes the newest.
 lock:

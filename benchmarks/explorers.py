@@ -1,11 +1,10 @@
-"""From key press to new picture in Chromium, as a Markdown table: ``python benchmarks/explorers.py``.
+"""From key press to new picture in Chromium: ``make bench``. Writes its table into explorers.md beside it.
 
 Medians over 20 steps on the sample drive, beside two baselines in the same run: a slider that sets the value of a bare
 `ipywidgets.Image`, and `interactive_output` around a Matplotlib figure. The clock runs in the page, from the key's
 event to the first animation frame in which the new picture is decoded.
 """
 
-import os
 import statistics
 import sys
 import tempfile
@@ -13,11 +12,13 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
+from report import machine, publish, reason, repeats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
 from lab_page import EXPLORER, KERNEL, OPTIONS, Lab, NotebookPage, find_browser
 
+TABLE = Path(__file__).resolve().with_suffix(".md")
 STEPS = 20
 SETUP = """
 import io
@@ -75,7 +76,7 @@ def measure(notebook: NotebookPage, slider: str, choices: list[tuple[str, str]],
         notebook.choose(*choice)
         page.wait_for_timeout(1000)
     page.evaluate(CLOCK, f"{EXPLORER} img")
-    for step in range(STEPS + 3):  # the first steps build what the others use
+    for step in range(repeats(STEPS) + 3):  # the first steps build what the others use
         notebook.handle(slider).press("ArrowRight")
         page.wait_for_function("window.shown.length > 0")
         page.wait_for_timeout(200)
@@ -87,30 +88,46 @@ def measure(notebook: NotebookPage, slider: str, choices: list[tuple[str, str]],
     return taken
 
 
-def main() -> None:
-    """Measure all rows and print the table."""
+def measure_row(browser: Browser, lab: Lab, number: int) -> str:
+    """Measure a row in a notebook of its own; give its line of the table."""
+    name, cell, slider, choices, goal = ROWS[number]
+    path = lab.notebooks / f"{number}.ipynb"
+    cells = [new_code_cell(SETUP), new_code_cell(cell)]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+    notebook = NotebookPage(browser, lab, path)
+    try:
+        notebook.run_cells()
+        taken = measure(notebook, slider, choices, "finer" not in name)
+    finally:
+        notebook.close()
+        lab.stop_kernels()
+    goal = "" if goal is None else f"≤ {goal} ms"
+    return f"| {name} | {statistics.median(taken):.0f} ms | {max(taken):.0f} ms | {goal} |"
+
+
+def main() -> int:
+    """Measure all rows, print them, and write the table."""
+    lines, missing = ["| explorer | median | slowest | goal |", "| --- | ---: | ---: | ---: |"], []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=OPTIONS)
-        lab = Lab(Path(folder))
+        try:
+            browser = playwright.chromium.launch(executable_path=find_browser(), args=OPTIONS)
+        except Error as error:
+            return publish(TABLE, "", [f"every row: no Chromium could be started: {reason(error)}"])
+        lab, version = Lab(Path(folder)), browser.version
         try:
             lab.wait()
-            print(f"| {os.cpu_count()} cores, Chromium {browser.version.split('.')[0]} | median | slowest | goal |")
-            print("| --- | ---: | ---: | ---: |")
-            for number, (name, cell, slider, choices, goal) in enumerate(ROWS):
-                path = lab.notebooks / f"{number}.ipynb"
-                cells = [new_code_cell(SETUP), new_code_cell(cell)]
-                nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-                notebook = NotebookPage(browser, lab, path)
-                notebook.run_cells()
-                taken = measure(notebook, slider, choices, "finer" not in name)
-                goal = "" if goal is None else f"≤ {goal} ms"
-                print(f"| {name} | {statistics.median(taken):.0f} ms | {max(taken):.0f} ms | {goal} |", flush=True)
-                notebook.close()
-                lab.stop_kernels()
+            for number, (name, *_) in enumerate(ROWS):
+                try:
+                    lines.append(measure_row(browser, lab, number))
+                    print(lines[-1], flush=True)
+                except Exception as error:  # whatever it was, the other rows are worth their time
+                    missing.append(f"{name}: {reason(error)}")
         finally:
             lab.stop()
             browser.close()
+    about = f"Medians of {STEPS} steps on {machine('ipywidgets', 'matplotlib')}, Chromium {version.split('.')[0]}."
+    return publish(TABLE, "\n".join([about, "", *lines, ""]), missing)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,13 +1,15 @@
 """One other library in its own environment: makes its maps of a frame when asked, and says how long each took.
 
-Started by run.py as ``python others.py LIBRARY FOLDER``, where the folder holds the frame and the weights as NumPy
-files. It answers each line on its input, such as "occlusion 15", with a line of JSON, and leaves the map in the folder.
+Started by libraries.py as ``python others.py LIBRARY FOLDER``, where the folder holds the frame and the weights as
+NumPy files. It first says what it makes, and with which versions; then it answers each line on its input, such as
+"occlusion 15 2", with a line of JSON, and leaves the map in the folder.
 """
 
 import json
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -30,7 +32,10 @@ def main() -> None:
     maps = {"captum": captum, "xplique": xplique, "tf-keras-vis": tf_keras_vis, "tf-explain": tf_explain}[library](
         frame, weights
     )
-    print(json.dumps(sorted(maps)), file=answers, flush=True)
+    versions = {
+        name: version(name) for name in (library, *(["torch"] if library == "captum" else ["tensorflow", "keras"]))
+    }
+    print(json.dumps({"methods": sorted(maps), "versions": versions}), file=answers, flush=True)
     for line in sys.stdin:
         method, *numbers = line.split()
         start = perf_counter()

@@ -2,83 +2,48 @@
 
 Machines differ and so do days, so each row is a ratio to another way of doing the same. The ways of a row are run in
 turn, several times, and the medians are compared. The other libraries live in an environment of their own
-(benchmarks/.venv, made when missing), each in a process that waits while the others are timed. Nothing here is asserted
-in a test.
+(benchmarks/.venv, made when missing), each in a process that waits while the others are timed; before that each makes
+its maps of the frame once, which must agree with ours (libraries.py). The table is replaced only when every library
+answered and every row was measured. No test asserts a time.
 """
 
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-import cv2
 import keras
 import numpy as np
 import tensorflow as tf
+from libraries import TITLES, Library, environment, start_all
+from report import machine, publish, reason, repeats
 
-from steerlib.data import Drive, load_drive, replacing
+from steerlib.data import Drive, load_drive
 from steerlib.driving import INTERVAL, drive_roads
 from steerlib.gradcam import grad_cam
 from steerlib.hypercolumns import hypercolumns, visual_backprop
-from steerlib.incremental import angles_without
 from steerlib.model import _Batches, degrees, load_model, pilotnet, predict
 from steerlib.occlusion import _angles_without, _window, fill_image, occlusion_map, window_centers
 
 HERE = Path(__file__).resolve().parent
 README, BEGIN, END = HERE / "README.md", "<!-- by make bench -->\n", "<!-- end of make bench -->\n"
-LIBRARIES = {"captum": "Captum", "xplique": "Xplique", "tf-keras-vis": "tf-keras-vis", "tf-explain": "tf-explain"}
-TORCH = "https://download.pytorch.org/whl/cpu"  # PyTorch without the libraries for NVIDIA cards
-REPEATS, SIZES, STRIDE = 3, (15, 50), 2
+REPEATS, SIZES, STRIDE, FRAME = 3, (15, 50), 2, 60
 
 Row = tuple[str, str, str, str, str]
 
 
-class Library:
-    """Another library in its own process, see others.py."""
-
-    def __init__(self, python: Path, name: str, folder: Path) -> None:
-        command = [python, HERE / "others.py", name, folder]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": (folder / f"{name}.log").open("w")}
-        self.process = subprocess.Popen(command, text=True, **pipes)
-        self.name, self.folder, self.methods = name, folder, self._answer()
-
-    def seconds(self, *words: object) -> float:
-        """Let it make a map."""
-        print(*words, file=self.process.stdin, flush=True)
-        return self._answer()["seconds"]
-
-    @property
-    def map(self) -> np.ndarray:
-        """The last map."""
-        return np.load(self.folder / f"{self.name}.npy")
-
-    def close(self) -> None:
-        """End its process."""
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _answer(self) -> object:
-        line = self.process.stdout.readline()
-        if not line:
-            log = (self.folder / f"{self.name}.log").read_text(errors="replace").strip()
-            raise RuntimeError(log.splitlines()[-1] if log else "its process ended")
-        return json.loads(line)
-
-
-def in_turn(ways: dict[str, Callable[[], float | None]], repeats: int = REPEATS) -> dict[str, float]:
+def in_turn(ways: dict[str, Callable[[], float | None]], count: int = REPEATS) -> dict[str, float]:
     """Run each way once to warm up, then all of them in turn; give the median seconds of each.
 
     A way that returns a number has measured its own time.
     """
     seconds = {name: [] for name in ways}
-    for turn in range(repeats + 1):
+    for turn in range(repeats(count) + 1):
         for name, way in ways.items():
             start = perf_counter()
             own = way()
@@ -88,23 +53,7 @@ def in_turn(ways: dict[str, Callable[[], float | None]], repeats: int = REPEATS)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def environment() -> Path:
-    """Make the comparison environment if it is missing; give its Python."""
-    python, marker = HERE / ".venv" / "bin" / "python", HERE / ".venv" / ".installed"
-    needed = HERE / "requirements.txt"
-    if not marker.exists() or marker.stat().st_mtime < needed.stat().st_mtime:
-        print("making the comparison environment (some minutes) ...", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", HERE / ".venv"], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "1"]
-        torch = next(line for line in needed.read_text().splitlines() if line.startswith("torch=="))
-        # Only for this one: an address that cannot be reached would be tried again for each of the others.
-        subprocess.run([*install, "--extra-index-url", TORCH, torch], check=False)
-        if subprocess.run([*install, "-r", needed], check=False).returncode == 0:
-            marker.touch()
-    return python
-
-
-def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: list[Library]) -> list[Row]:
+def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: dict[Library, dict[str, str]]) -> list[Row]:
     """Compare ways to make the article's map: windows of 15 and 50 pixels, every 2 pixels, black."""
     filler = fill_image(image, 0.0)
     windows = {
@@ -137,11 +86,11 @@ def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: list[Librar
     for size in SIZES:
         mine, other = found[f"steerlib {size}"], found[f"chunks {size}"]
         rows.append(row(f"{len(windows[size]):,} windows of {size} pixels", mine, "whole images in chunks", other))
-    for library in libraries:
-        if "occlusion" not in library.methods:
+    for library, agreed in libraries.items():
+        if "occlusion" not in agreed:
             continue
         ways = {size: partial(library.seconds, "occlusion", size, STRIDE) for size in SIZES}
-        found, name = in_turn({**ours, **ways}), LIBRARIES[library.name] + agreement(model, image, library)
+        found, name = in_turn({**ours, **ways}), f"{TITLES[library.name]} ({agreed['occlusion']})"
         for size in SIZES:
             # Its windows lie inside the image only, so it has fewer of them: compared by the window.
             asked = int(np.prod([len(range(0, side - size + 1, STRIDE)) for side in image.shape[:2]]))
@@ -150,36 +99,19 @@ def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: list[Librar
     return rows
 
 
-def agreement(model: keras.Model, image: np.ndarray, library: Library, size: int = 15) -> str:
-    """Say how far another library's effects differ: with windows side by side each pixel shows that of one window."""
-    library.seconds("occlusion", size, size)
-    map = np.degrees(library.map)
-    starts = [(r, c) for r in range(0, 66 - size + 1, size) for c in range(0, 200 - size + 1, size)]
-    windows = [(slice(r, r + size), slice(c, c + size)) for r, c in starts]
-    effects = np.repeat(predict(model, image[np.newaxis]), len(windows))
-    for positions, angles in angles_without(model, image, 0 * image, windows, 256):
-        effects[positions] -= angles
-    theirs = np.array([map[window].mean() for window in windows])
-    if np.abs(theirs - effects).max() < 0.01:
-        return f" (same effects, to {np.abs(theirs - effects).max():.0e}°)"
-    return f" (its effects correlate by {np.corrcoef(theirs, effects)[0, 1]:+.3f})"
-
-
-def grad_cam_rows(model: keras.Model, image: np.ndarray, libraries: list[Library]) -> list[Row]:
-    """Compare Grad-CAM of one frame, and check that the maps have the same form."""
-    cells = grad_cam(model, image, "conv3", "right", enlarged=False)
-    stretched = cv2.resize(cells, (200, 66))  # as the others do it
+def grad_cam_rows(model: keras.Model, image: np.ndarray, libraries: dict[Library, dict[str, str]]) -> list[Row]:
+    """Compare Grad-CAM of one frame."""
     ways = {library.name: lambda library=library: library.seconds("grad-cam") for library in libraries}
     found = in_turn({"steerlib": lambda: void(grad_cam(model, image, "conv3", "right")), **ways}, 20)
-    rows = []
-    for library in libraries:
-        theirs = np.maximum(library.map, 0)
-        mine = cells if theirs.shape == cells.shape else stretched
-        same = np.corrcoef(theirs.ravel(), mine.ravel())[0, 1]
-        what = "cells only" if theirs.shape == cells.shape else "map"
-        words = f"{LIBRARIES[library.name]} ({what}; correlation {same:+.3f})"
-        rows.append(row("Grad-CAM of a frame", found["steerlib"], words, found[library.name]))
-    return rows
+    return [
+        row(
+            "Grad-CAM of a frame",
+            found["steerlib"],
+            f"{TITLES[library.name]} ({agreed['grad-cam']})",
+            found[library.name],
+        )
+        for library, agreed in libraries.items()
+    ]
 
 
 def void(_: object) -> None:
@@ -333,56 +265,51 @@ def giga(speed: float) -> str:
     return f"{speed / 1e9:.0f} GFLOP/s"
 
 
-def machine() -> str:
-    """Describe the machine and what runs on it."""
-    cpu = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        cpu = next((line.split(":")[1].strip() for line in information.read_text().splitlines() if "name" in line), cpu)
-    versions = f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    return f"{os.cpu_count()} cores ({cpu}), {platform.system()}, {versions}"
-
-
-def main() -> None:
-    """Run all of it, print the table, and write it into README.md between its two marks."""
-    drive, model = load_drive(), load_model()
+def parts(model: keras.Model, drive: Drive, libraries: dict[Library, dict[str, str]]) -> dict[str, Callable]:
+    """Name the parts of the table, each with a function that measures its rows."""
     images = drive.images()
+    return {
+        "occlusion": lambda: occlusion_rows(model, images[FRAME], libraries),
+        "Grad-CAM": lambda: grad_cam_rows(model, images[FRAME], libraries),
+        "maps of a frame": lambda: single_rows(model, images[FRAME]),
+        "maps of a drive": lambda: [drive_row(model, images)],
+        "training": lambda: [training_row(drive)],
+        "closed loop": lambda: [closed_loop_row(model)],
+        "arithmetic": lambda: limit_rows(model, images),
+        "memory": lambda: [memory_row()],
+    }
+
+
+def main() -> int:
+    """Measure all of it, print the rows, and write the table into README.md between its two marks."""
+    python, drive, model = environment(), load_drive(), load_model()
+    image, rows = drive.images([FRAME])[0], []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        np.save(folder / "frame.npy", images[60])
+        np.save(folder / "frame.npy", image)
         for k, weight in enumerate(model.get_weights()):
             np.save(folder / f"weight{k}.npy", weight)
-        libraries, missing = [], []
-        python = environment()
-        for name, title in LIBRARIES.items():
+        libraries, missing = start_all(python, folder, model, image)
+        for name, part in parts(model, drive, libraries).items():
             try:
-                libraries.append(Library(python, name, folder))
-            except (OSError, RuntimeError) as error:
-                missing.append((title, "", f"could not be installed or started: {error}", "", ""))
-        rows = []
-        for part in (
-            lambda: occlusion_rows(model, images[60], libraries),
-            lambda: grad_cam_rows(model, images[60], libraries),
-            lambda: single_rows(model, images[60]),
-            lambda: [drive_row(model, images)],
-            lambda: [training_row(drive)],
-            lambda: [closed_loop_row(model)],
-            lambda: limit_rows(model, images),
-            lambda: [memory_row()] if Path("/proc/self/status").exists() else [],
-        ):
-            found = part()
+                found = part()
+            except Exception as error:  # whatever it was, the other rows are worth their time
+                traceback.print_exc()
+                missing.append(f"{name}: {reason(error)}")
+                continue
             for one in found:
                 print(" | ".join(one), flush=True)
             rows += found
         for library in libraries:
             library.close()
     header = ("what", "steerlib", "compared with", "takes", "ratio")
-    lines = ["| " + " | ".join(one) + " |" for one in (header, ("---",) * 5, *rows, *missing)]
-    text = "\n".join([f"Medians of runs in turn on {machine()}.", "", *lines, ""])
+    lines = ["| " + " | ".join(one) + " |" for one in (header, ("---",) * 5, *rows)]
+    others = "; ".join(", ".join(f"{package} {own}" for package, own in one.versions.items()) for one in libraries)
+    about = f"Medians of runs in turn on {machine('tensorflow', 'keras')}. Beside it: {others}."
     before, rest = README.read_text("utf-8").split(BEGIN)
-    with replacing(README) as unfinished:
-        unfinished.write_text(f"{before}{BEGIN}{text}{END}{rest.split(END)[1]}", "utf-8")
+    table = "\n".join([about, "", *lines, ""])
+    return publish(README, f"{before}{BEGIN}{table}{END}{rest.split(END)[1]}", missing)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,12 +1,12 @@
-"""How time and memory grow with a drive: ``make bench``, or ``python benchmarks/size.py > benchmarks/size.md``.
+"""How time and memory grow with a drive: ``make bench``. Writes its tables into size.md beside it.
 
 Needs the recorded drive beside the checkout (../shared/data/sullychen-2018), whose label list names 63,825 frames and
 which has 700 of them: the frames of the large drives are hard links to those. Each figure is taken in a process of its
 own.
 """
 
+import itertools
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -16,10 +16,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from report import TRIAL, machine, publish
+
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data" / "sullychen-2018"
-SIZES = (700, 7_000, 63_825)
-FILM_FRAMES = (500, 5_000)
+TABLE = Path(__file__).resolve().with_suffix(".md")
+SIZES = (700, 7_000) if TRIAL else (700, 7_000, 63_825)
+FILM_FRAMES = (500,) if TRIAL else (500, 5_000)
+WINDOWS = {96: ("26", 13), 1_020: ("15", 4), 13_200: ("15", 1), 52_800: ("9+15+29+50", 1)}  # sizes, stride
 
 
 def make_drive(folder: Path, count: int) -> Path:
@@ -115,66 +119,77 @@ def occlusion(_: str, sizes: str, stride: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "memory": peak() - before}
 
 
+# What a row is, what measures it, how its number is written, which of its numbers, the goal
+ROWS = [
+    ("`load_drive`", loading, "{:.2f} s", "load", "< 2 s"),
+    ("`suspect_labels`", loading, "{:.4f} s", "suspects", "< 1 s"),
+    ("suspect labels", loading, "{:.0f}", "count", ""),
+    ("memory of a loaded drive", loading, "{:.0f} MB", "memory", ""),
+    ("notebook 01 to its explorer, with imports", notebook, "{:.1f} s", "seconds", "< 10 s"),
+    ("processor time of it, whatever else the machine does", notebook, "{:.1f} s", "computed", ""),
+    ("every training batch once", training, "{:.1f} s", "seconds", ""),
+    ("memory for it", training, "{:.0f} MB", "memory", "below float32"),
+    ("all frames as float32 would take", training, "{:.0f} MB", "float32", ""),
+]
+
+
 def measured(what: Callable, *arguments: object) -> dict[str, float]:
     """Call a function in a process of its own."""
     command = [sys.executable, __file__, what.__name__, *map(str, arguments)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    run = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
-    )
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if run.returncode:
+        last = run.stderr.strip().splitlines()[-1:]
+        raise RuntimeError(": ".join([f"ended with {run.returncode}", *last]))
     return {name: float(value) for name, value in (pair.split("=") for pair in run.stdout.splitlines()[-1].split())}
 
 
-def main() -> None:
-    """Write the tables."""
+def main() -> int:
+    """Measure all rows, print them, and write the tables."""
     if not REAL.is_dir():
-        print(f"The recorded drive is not there: {REAL.name}")
-        return
-    load = os.getloadavg()[0]
-    print("# How time and memory grow with a drive\n")
-    print(
-        "By `python benchmarks/size.py`. Labels of the 2018 drive; the frames are links to 700 of them. Memory is what"
+        return publish(TABLE, "", [f"every row: the recorded drive ../shared/data/{REAL.name} is not there"])
+    missing, lines = [], []
+
+    def tell(*some: str) -> None:
+        print(*some, sep="\n", flush=True)
+        lines.extend(some)
+
+    def found(name: str, what: Callable, *arguments: object) -> dict[str, float] | None:
+        try:
+            return measured(what, *arguments)
+        except RuntimeError as error:
+            missing.append(f"{name}: {error}")
+            return None
+
+    tell(
+        "# How time and memory grow with a drive",
+        "",
+        "By `make bench`. Labels of the 2018 drive; the frames are links to 700 of them. Memory is what is",
+        "added at the peak.",
+        f"{machine('tensorflow', 'keras')}; {os.getloadavg()[0]:.1f} other processes were running when this began.",
+        "",
     )
-    print(f"is added at the peak. {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()};")
-    print(f"{load:.1f} other processes were running when this began.\n")
     with tempfile.TemporaryDirectory(dir=os.environ.get("STEERLIB_SPACE")) as folder:
         drives = {size: make_drive(Path(folder), size) for size in SIZES}
-        print("| | " + " | ".join(f"{size:,} labels" for size in SIZES) + " | goal |")
-        print("| --- | --- | --- | --- | --- |")
-        rows = {size: measured(loading, path) for size, path in drives.items()}
-
-        def line(name: str, form: str, key: str, goal: str, rows: dict[int, dict[str, float]]) -> None:
-            cells = " | ".join(form.format(row[key]) for row in rows.values())
-            print(f"| {name} | {cells} | {goal} |", flush=True)
-
-        line("`load_drive`", "{:.2f} s", "load", "< 2 s", rows)
-        line("`suspect_labels`", "{:.4f} s", "suspects", "< 1 s", rows)
-        line("suspect labels", "{:.0f}", "count", "", rows)
-        line("memory of a loaded drive", "{:.0f} MB", "memory", "", rows)
-        rows = {size: measured(notebook, path) for size, path in drives.items()}
-        line("notebook 01 to its explorer, with imports", "{:.1f} s", "seconds", "< 10 s", rows)
-        line("processor time of it, whatever else the machine does", "{:.1f} s", "computed", "", rows)
-        rows = {size: measured(training, path) for size, path in drives.items()}
-        line("every training batch once", "{:.1f} s", "seconds", "", rows)
-        line("memory for it", "{:.0f} MB", "memory", "below float32", rows)
-        line("all frames as float32 would take", "{:.0f} MB", "float32", "", rows)
-        print("\n| film | time | memory |\n| --- | --- | --- |")
+        tell("| | " + " | ".join(f"{size:,} labels" for size in SIZES) + " | goal |", "| --- " * (len(SIZES) + 2) + "|")
+        for what, rows in itertools.groupby(ROWS, key=lambda row: row[1]):
+            columns = [found(f"{what.__name__}, {size:,} labels", what, path) for size, path in drives.items()]
+            for name, _, form, key, goal in rows:
+                cells = [form.format(column[key]) if column else "failed" for column in columns]
+                tell("| " + " | ".join([name, *cells, goal]) + " |")
+        tell("", "| film | time | memory |", "| --- | --- | --- |")
         for count in FILM_FRAMES:
-            row = measured(film, drives[7_000], count)
-            print(f"| {count:,} frames | {row['seconds']:.0f} s | {row['memory']:.0f} MB |", flush=True)
-    print("\n| occlusion | time | memory |\n| --- | --- | --- |")
-    for count, (sizes, stride) in {
-        96: ("26", 13),
-        1_020: ("15", 4),
-        13_200: ("15", 1),
-        52_800: ("9+15+29+50", 1),
-    }.items():
-        row = measured(occlusion, "", sizes, stride)
-        print(f"| {count:,} windows | {row['seconds']:.1f} s | {row['memory']:.0f} MB |", flush=True)
+            if row := found(f"film of {count:,} frames", film, drives[7_000], count):
+                tell(f"| {count:,} frames | {row['seconds']:.0f} s | {row['memory']:.0f} MB |")
+    tell("", "| occlusion | time | memory |", "| --- | --- | --- |")
+    for count, arguments in WINDOWS.items():
+        if row := found(f"occlusion, {count:,} windows", occlusion, "", *arguments):
+            tell(f"| {count:,} windows | {row['seconds']:.1f} s | {row['memory']:.0f} MB |")
+    return publish(TABLE, "\n".join([*lines, ""]), missing)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         print(*(f"{name}={value}" for name, value in globals()[sys.argv[1]](*sys.argv[2:]).items()))
     else:
-        main()
+        sys.exit(main())
