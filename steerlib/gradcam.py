@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from steerlib.hypercolumns import cells_to_pixels, check_layer
-from steerlib.model import as_numbers, cached_function, check_image, check_images
+from steerlib.model import as_numbers, cached_function, check_image, check_images, in_batches
 
 TARGETS = ("right", "left", "center", "auto")
-BATCH = 256  # images that go through the network at once
 STRAIGHT = 5.0  # degrees: up to this angle "auto" asks for what keeps the wheel in the middle, as in the article
 
 
@@ -106,7 +105,7 @@ def layer_gradient(
     angle : float
         The network's answer in degrees, positive to the right.
 
-    For many images the arrays are (n, h, w, c), and `angle` is (n,) float32.
+    For many images the arrays are (n, h, w, c), and `angle` is (n,) float32; for none they are empty.
 
     Raises
     ------
@@ -116,12 +115,10 @@ def layer_gradient(
     check_layer(model, layer)
     function = cached_function(model, ("gradient", layer), lambda model: _layer_gradient(model, layer))
     image = as_numbers(image)
-    if image.ndim < 4:
-        activation, gradient, angle = function(check_image(model, image)[np.newaxis])
-        return activation[0].numpy(), gradient[0].numpy(), float(angle[0])
-    images = check_images(model, image)
-    parts = [function(images[start : start + BATCH]) for start in range(0, max(len(images), 1), BATCH)]
-    return tuple(np.concatenate(part) for part in zip(*parts))
+    if image.ndim >= 4:
+        return in_batches(function, check_images(model, image))
+    (activation,), (gradient,), (angle,) = in_batches(function, check_image(model, image)[np.newaxis])
+    return activation, gradient, float(angle)
 
 
 def steering_target(target: str, angle: float) -> str:
@@ -181,6 +178,7 @@ def _layer_gradient(model: keras.Model, layer: str) -> Callable:
             tape.watch(images)
             activation, radians = inner(images, training=False)
             angle = radians[:, 0] * (180 / np.pi)
-        return activation, tape.gradient(angle, activation), angle
+        # The shape is told, since that of a gradient is not known to every trace.
+        return activation, tf.ensure_shape(tape.gradient(angle, activation), activation.shape), angle
 
     return run

@@ -123,6 +123,8 @@ def angles_without(
     if isinstance(cut, str):
         warnings.warn(f"network {model.name!r}: computed without shortcuts, since {cut}", stacklevel=4)
         return None
+    if not len(windows):
+        return iter(())
     bounds = np.array([[(side.start, side.stop) for side in window] for window in windows])
     plan = _planned(model, cut, bounds, image.shape[:2], batch_size)
     run = cached_function(model, ("patches", plan.bands), lambda _: _patches(cut, plan.bands))

@@ -30,7 +30,9 @@ SHIPPED = ("pilotnet", "pilotnet_gap", "pilotnet_centered", "pilotnet_memorizer"
 
 LARGEST_NETWORK = 512 * 2**20  # bytes when unpacked; PilotNet has 6.4 million
 
-DIVERGED = "weights or errors are not finite numbers: training diverged, try a lower learning rate"
+DIVERGED = "weights are not finite numbers: training diverged, try a lower learning rate"
+SATURATED = 179.0  # degrees: beyond them 2·atan(x) is flat, and x has run away
+BATCH = 256  # images that go through a network at once
 UNSUITED = re.compile(r"[^\w.-]+")  # what of a name does not suit a file
 
 # The recipe of the shipped networks: rendered views, and others to choose its best epoch and to judge it by.
@@ -137,7 +139,8 @@ def train(
     ------
     ValueError
         Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
-        its range, or training diverged from the first epoch on.
+        its range, or training diverged from the first epoch on: the error or a weight of the best epoch is not a finite
+        number, all of its answers are at ±180°, or its error is a hundred times that of always 0°.
     """
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
         if value < least:
@@ -162,9 +165,26 @@ def train(
     history = model.fit(
         batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose
     )
-    if not np.isfinite(history.history["val_loss"]).any():
-        raise ValueError(f"network {model.name!r}: {DIVERGED}")
+    finite = np.isfinite(history.history["val_loss"]).any() and _finite_weights(model)
+    if not finite or not _plausible(validation.angles, predict(model, validation, batch_size)):
+        # One sentence for all, since it depends on the processor which of them it is.
+        raise ValueError(
+            f"network {model.name!r}: training diverged, to answers that are no numbers, all at ±180° or a hundred "
+            "times as wrong as 0°: try a lower learning rate"
+        )
     return history
+
+
+def _plausible(recorded: np.ndarray, answers: np.ndarray) -> bool:
+    """Tell whether a training may have led to these answers, in degrees, without diverging.
+
+    Far from what a weak network does: one that has learned nothing yet, or that always answers the same, is as wrong as
+    0°, not a hundred times as wrong. The 10 keep a drive that only goes straight from asking for more.
+    """
+    recorded, answers = recorded.astype(np.float64), answers.astype(np.float64)
+    error, straight = (np.sqrt(np.mean(apart**2)) for apart in (answers - recorded, recorded))
+    saturated = np.abs(answers).min() >= SATURATED > np.median(np.abs(recorded))
+    return bool(error <= 100 * max(straight, 10.0)) and not saturated  # NaN is not below anything
 
 
 def _most_epochs() -> float:
@@ -180,7 +200,7 @@ def degrees(recorded: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
     return keras.ops.abs(predicted - recorded) * (180 / np.pi)
 
 
-def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = 256) -> np.ndarray:
+def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = BATCH) -> np.ndarray:
     """Ask a network for the angle of each image. Introduced in notebook 02.
 
     Parameters
@@ -195,7 +215,7 @@ def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = 25
     Returns
     -------
     (n,) float32
-        Degrees of the steering wheel, positive = right.
+        Degrees of the steering wheel, positive = right; none for no image.
 
     Raises
     ------
@@ -206,13 +226,9 @@ def predict(model: keras.Model, images: np.ndarray | Drive, batch_size: int = 25
         raise ValueError(f"batch_size={batch_size}: expected at least 1")
     if isinstance(images, Drive):
         check_shapes(model)
-        read = images.images
     else:
-        read = check_images(model, images).__getitem__
-    function = cached_function(model, "angles", _angles)
-    chunks = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
-    angles = [function(read(chunk)).numpy() for chunk in chunks]
-    return np.concatenate(angles) if angles else np.zeros(0, np.float32)
+        images = check_images(model, images)
+    return in_batches(cached_function(model, "angles", _angles), images, batch_size)
 
 
 def evaluate(model: keras.Model, drive: Drive) -> dict[str, float]:
@@ -386,6 +402,35 @@ def cached_function(model: keras.Model, key: Hashable, build: Callable[[keras.Mo
     return functions[key]
 
 
+def in_batches(
+    function: tf.types.experimental.PolymorphicFunction, images: np.ndarray | Drive, batch_size: int = BATCH
+) -> Any:  # noqa: ANN401
+    """Ask a function about many images, a batch at a time. Whatever asks a network about many images goes through here.
+
+    No empty batch enters a network, since some processors' kernels raise an error there: of no image the answer is
+    empty, and its shape is known from the function's trace.
+
+    Parameters
+    ----------
+    function : of TensorFlow
+        From images (n, h, w, 3) to one array or several (n, ...); from `cached_function`.
+    images : (n, h, w, 3) float32, or Drive
+        Frames of a drive are converted a batch at a time.
+    batch_size : int
+        How many images go through the network at once, at least 1.
+
+    Returns
+    -------
+    (n, ...) array, or a tuple or dict of them, as `function` gives
+    """
+    if not len(images):
+        traced = function.get_concrete_function().structured_outputs
+        return tf.nest.map_structure(lambda one: np.zeros((0, *one.shape[1:]), one.dtype.as_numpy_dtype), traced)
+    read = images.images if isinstance(images, Drive) else images.__getitem__
+    parts = [function(read(slice(start, start + batch_size))) for start in range(0, len(images), batch_size)]
+    return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+
 def _shapes(model: keras.Model) -> tuple[object, object]:
     """Give the shapes of what a network takes and gives; None where it was not built."""
     return tuple(getattr(model, name, None) for name in ("input_shape", "output_shape"))
@@ -410,8 +455,13 @@ def _check_file(path: Path) -> None:
 
 def _check_weights(model: keras.Model, where: str) -> None:
     """Refuse a network that answers NaN to everything."""
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+    if not _finite_weights(model):
         raise ValueError(f"{where}: {DIVERGED}")
+
+
+def _finite_weights(model: keras.Model) -> bool:
+    """Tell whether all weights are finite numbers."""
+    return all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 def _see(seed: int | None) -> tuple[keras.KerasTensor, keras.KerasTensor]:

@@ -179,8 +179,8 @@ def _angles_without(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Ask for the angle with each of the windows hidden, as `angles_without` does, with whole hidden images."""
     batch = np.repeat(image[np.newaxis], min(batch_size, len(windows)), axis=0)
-    for start in range(0, len(windows), len(batch)):
-        chunk = windows[start : start + len(batch)]
+    for start in range(0, len(windows), batch_size):
+        chunk = windows[start : start + batch_size]
         for hidden, window in zip(batch, chunk):
             hidden[window] = filler[window]
         yield slice(start, start + len(chunk)), predict(model, batch[: len(chunk)], batch_size)

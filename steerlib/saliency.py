@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from steerlib.model import cached_function, check_image, check_images
+from steerlib.model import cached_function, check_image, check_images, in_batches
 from steerlib.occlusion import fill_image
 
 
@@ -50,7 +50,7 @@ def integrated_gradients(
     model : keras.Model
     image : (66, 200, 3) float32 in [0, 1]
     steps : int
-        How many gradients are averaged, at least 1; all in one batch.
+        How many gradients are averaged, at least 1.
     baseline : float in [0, 1], "mean" or "blur"
         x', the picture that is meant by "nothing there": see `steerlib.occlusion.fill_image`.
 
@@ -88,7 +88,7 @@ def smooth_grad(
     model : keras.Model
     image : (66, 200, 3) float32 in [0, 1]
     samples : int
-        How many noisy copies, at least 1; all in one batch.
+        How many noisy copies, at least 1.
     noise : float
         Standard deviation of the noise as a share of the image's range (maximum − minimum), at least 0.
     seed : int
@@ -125,7 +125,7 @@ def image_gradients(model: keras.Model, images: np.ndarray) -> np.ndarray:
     Returns
     -------
     (n, 66, 200, 3) float32
-        Degrees to the right for each unit of brightness.
+        Degrees to the right for each unit of brightness; empty for no image.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def image_gradients(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def _gradients(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Do the work of `image_gradients` for images that noise may have carried beyond [0, 1]."""
-    return cached_function(model, "image_gradients", _image_gradients)(images).numpy()
+    return in_batches(cached_function(model, "image_gradients", _image_gradients), images)
 
 
 def _image_gradients(model: keras.Model) -> Callable:
@@ -148,6 +148,7 @@ def _image_gradients(model: keras.Model) -> Callable:
         with tf.GradientTape() as tape:
             tape.watch(images)
             degrees = model(images, training=False) * (180 / np.pi)
-        return tape.gradient(degrees, images)  # of the sum, in which no image sees another
+        # Of the sum, in which no image sees another. Its shape is told, since not every trace knows it.
+        return tf.ensure_shape(tape.gradient(degrees, images), images.shape)
 
     return run

@@ -435,7 +435,7 @@ def deletion(
     fill : float in [0, 1], "mean" or "blur"
         What hidden pixels become, see `steerlib.occlusion.fill_image`; all of it is the blank picture.
     steps : int
-        In how many equal portions the pixels are hidden; all steps are one batch.
+        In how many equal portions the pixels are hidden.
 
     Returns
     -------

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Which kernels TensorFlow computes with depends on the processor unless it is said. It is said here, so that
+# test_kernels.py knows which ones are the others.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 
 @pytest.fixture(scope="session")
 def real_drives() -> Path:

@@ -144,6 +144,7 @@ def test_patches_give_what_whole_images_give(steps, head, side, stride, fill, se
 
 @pytest.mark.parametrize("build", [pilotnet, pilotnet_gap])
 @pytest.mark.parametrize("size", [1, 15, 50, 200])
+@pytest.mark.kernels
 def test_pilotnet(build, size):
     model = build(seed=1)
     image = np.random.default_rng(2).random((66, 200, 3), dtype=np.float32)
@@ -200,7 +201,7 @@ def test_a_change_of_the_weights_is_seen():
     before = patched(model, image, np.zeros_like(image), windows, 4)
     model.set_weights([1.5 * weights for weights in model.get_weights()])
     after = patched(model, image, np.zeros_like(image), windows, 4)
-    assert before != after
+    assert np.abs(before - after) > 1e-3
     np.testing.assert_allclose(after, whole(model, image, np.zeros_like(image), windows), atol=1e-4)
 
 
@@ -224,7 +225,7 @@ def test_many_windows_are_followed_batch_by_batch(monkeypatch):
         (plan,) = vars(model)["_steerlib_plans"].values()
         kept.append(plan.chunks() is plan.chunks())
     assert kept == [True, False]
-    np.testing.assert_array_equal(*maps)
+    np.testing.assert_allclose(*maps, atol=1e-4)
 
 
 def unknown(kind):
@@ -250,6 +251,7 @@ def test_an_unknown_network_is_asked_with_whole_images_and_the_reason_is_said(ki
     assert found.shape == SIZE and found.any()
 
 
+@pytest.mark.kernels
 def test_a_network_with_branches_is_exact_too():
     model = unknown("branches")
     image = np.random.default_rng(0).random((*SIZE, 3), dtype=np.float32)

@@ -53,7 +53,7 @@ def test_explain_writes_a_picture_and_tells_the_angle(method, focus, here, capfd
     assert picture.shape == (357, 900, 3)
     found, view = explain(model, image[0], method, stride=8 if arguments else 2), overlay.enlarge(drive.view(120), 900)
     expected = overlay.focus(view, found.map) if focus else draw(view, found)
-    np.testing.assert_array_equal(picture[:297], expected)
+    assert np.abs(picture[:297].astype(float) - expected).mean() < 0.1
     assert (picture[300:] < 100).all(axis=2).any()  # the ruler with the angle
     assert [path.name for path in here.iterdir()] == [f"120_{method}.png"]  # nothing else is left behind
 

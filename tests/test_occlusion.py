@@ -83,6 +83,7 @@ def brute_force(model: keras.Model, image: np.ndarray, size: int, stride: int, f
 
 
 @pytest.mark.parametrize(("size", "stride"), [(5, 1), (4, 1), (1, 1), (30, 1), (5, 2), (4, 3), (7, 5)])
+@pytest.mark.kernels
 def test_loops_over_every_window_give_the_same(size, stride):
     model, image = curved_network(), picture(SMALL)
     expected = brute_force(model, image, size, stride, fill=0.25)
@@ -93,6 +94,7 @@ def test_loops_over_every_window_give_the_same(size, stride):
 
 
 @pytest.mark.parametrize("size", [15, 14])
+@pytest.mark.kernels
 def test_a_single_pixel_that_steers_right(size):
     """Its map is a pyramid: the share of windows over a pixel that hide the one that matters, times its effect."""
     weights = np.zeros((50, 60, 3))
@@ -103,6 +105,7 @@ def test_a_single_pixel_that_steers_right(size):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.kernels
 def test_the_sign_and_the_fill():
     """Hiding a pixel that steers right costs its weight times what it was brighter than the window."""
     weights = np.zeros(SMALL)
