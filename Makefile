@@ -23,7 +23,6 @@ SHELL := /bin/bash
 # The first target is what `make` alone does.
 .PHONY: help lab check test test-sample test-real test-unit test-browser
 .PHONY: env notebooks drive model autonomy book bench audit gallery clean
-export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
