@@ -7,8 +7,8 @@ import pytest
 from lab_page import BROWSERS, OPTIONS, Lab, find_browser
 
 
-# Playwright's event loop runs in this thread until it is closed, and no other can be run meanwhile (`asyncio.run`): it is
-# closed with each file, so that tests of other files may come before, between and after.
+# Playwright's event loop runs in this thread until it is closed, and `asyncio.run` fails meanwhile: it is closed with
+# each file, so that tests of other files may come before, between and after.
 @pytest.fixture(scope="module")
 def chromium():
     """A browser under Playwright's control."""
