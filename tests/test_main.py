@@ -10,12 +10,22 @@ import numpy as np
 import pytest
 
 from steerlib import __main__ as command
-from steerlib import overlay
+from steerlib import model, overlay
 from steerlib.data import load_drive, read_frame
 from steerlib.explain import METHODS, draw, explain
 from steerlib.model import load_model, predict
 
 FRAME = Path(__file__).resolve().parents[1] / "data" / "sample_drive" / "120.jpg"
+
+
+@pytest.fixture(autouse=True)
+def once(shipped_network, monkeypatch):
+    """A command loads and traces no network that another did; `test_quiet` has one in a process of its own."""
+
+    def load(name="pilotnet", drive=None):
+        return shipped_network(name) if drive is None and name in model.SHIPPED else load_model(name, drive)
+
+    monkeypatch.setattr(model, "load_model", load)
 
 
 @pytest.fixture
@@ -41,26 +51,27 @@ def test_the_choices_are_those_of_the_package():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("focus", [(), ("--focus",)], ids=["colors", "focus"])
-def test_explain_writes_a_picture_and_tells_the_angle(method, focus, here, capfd):
+def test_explain_writes_a_picture_and_tells_the_angle(method, focus, here, capfd, shipped_network):
     arguments = ("--stride", 8) if method == "occlusion" else ()
     status, out, err = run(capfd, "explain", FRAME, "--method", method, *arguments, *focus)
     assert (status, err) == (0, "")
     drive = load_drive(FRAME.parent)
     image = drive.images([120])
-    model = load_model("pilotnet_gap" if method == "cam" else "pilotnet")
-    angle = predict(model, image)[0]
+    network = shipped_network("pilotnet_gap" if method == "cam" else "pilotnet")
+    angle = predict(network, image)[0]
     assert f"{angle:+.1f}°" in out and f"120_{method}.png" in out
     picture = read_frame(here / f"120_{method}.png")
     assert picture.shape == (357, 900, 3)
-    found, view = explain(model, image[0], method, stride=8 if arguments else 2), overlay.enlarge(drive.view(120), 900)
+    found = explain(network, image[0], method, stride=8 if arguments else 2)
+    view = overlay.enlarge(drive.view(120), 900)
     expected = overlay.focus(view, found.map) if focus else draw(view, found)
     np.testing.assert_array_equal(picture[:297], expected)
     assert (picture[300:] < 100).all(axis=2).any()  # the ruler with the angle
     assert [path.name for path in here.iterdir()] == [f"120_{method}.png"]  # nothing else is left behind
 
 
-def test_options_reach_the_method(here, capfd):
-    drive, model = load_drive(FRAME.parent), load_model()
+def test_options_reach_the_method(here, capfd, shipped_network):
+    drive, network = load_drive(FRAME.parent), shipped_network("pilotnet")
     for k, (options, settings) in enumerate(
         [
             (["--method", "grad-cam", "--target", "left", "--layer", "conv4"], {"target": "left", "layer": "conv4"}),
@@ -70,7 +81,7 @@ def test_options_reach_the_method(here, capfd):
         ]
     ):
         method = options[1] if options[0] == "--method" else "occlusion"
-        found = explain(model, drive.images([120])[0], method, **settings)
+        found = explain(network, drive.images([120])[0], method, **settings)
         status, out, _ = run(capfd, "explain", FRAME, *options, "-o", f"{k}.png")
         assert status == 0 and found.words in out
         picture = read_frame(f"{k}.png")[:297].astype(float)
