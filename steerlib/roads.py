@@ -79,6 +79,7 @@ MAX_STEERING = 120.0  # degrees of the steering wheel
 DISPLAY_TOP, DISPLAY_BOTTOM, DISPLAY_WIDTH = 0.88, 0.97, 0.6
 DISPLAY_DARK, DISPLAY_LIGHT = (0.05, 0.06, 0.08), (0.35, 1.0, 0.55)
 
+WORTH_PROCESSES = 400  # pictures: for fewer, starting processes takes longer than it saves
 FAR = 320.0  # m: the ground is drawn up to here
 OBJECTS_FAR, VEHICLES_FAR = 170.0, 150.0  # m: things that stand on it, and cars, up to here
 
@@ -842,7 +843,7 @@ def render_counterfactuals(
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
     jobs = [(seed, count, askew, tuple(elements)) for seed, count in zip(seeds, counts) if count]
     workers = min(os.cpu_count() or 1, len(jobs))
-    if n * (1 + len(elements)) < 400 or workers == 1:
+    if n * (1 + len(elements)) < WORTH_PROCESSES or workers == 1:
         parts = [_views_of_road(*job) for job in jobs]
     else:
         with render_processes(workers) as pool:
