@@ -32,9 +32,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab check test test-sample test-real test-unit test-browser
+.PHONY: help lab check test test-sample test-real test-unit test-robustness test-browser
 .PHONY: env notebooks drive model autonomy book bench lock audit gallery clean
-export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -62,11 +61,15 @@ run_notebooks = models=$$(mktemp -d); trap 'rm -rf "$$models"' EXIT; \
 	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks/02_training.ipynb; \
 	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks --ignore notebooks/02_training.ipynb $(2)
 
-# Two parts at a time, since none of them keeps two cores busy.
+# Two parts at a time, the long ones first, so that both cores end together. One thread each: two would be in each other's way.
+test: export TF_NUM_INTRAOP_THREADS := 1
+test: export TF_NUM_INTEROP_THREADS := 1
+test: export OMP_NUM_THREADS := 1
 test: env
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) test-sample test-real test-unit test-browser
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) \
+	    test-sample test-browser test-unit test-real test-robustness
 
 test-sample:
 	$(call run_notebooks,)
@@ -75,7 +78,10 @@ test-real:
 	if [ -d $(REAL_DRIVE) ]; then $(call run_notebooks,$(REAL_DRIVE),--ignore notebooks/solutions $(SKIPPED)); else test -z "$${CI:-}"; fi
 
 test-unit:
-	$(RUN) -m pytest --durations=10 tests --ignore tests/browser
+	$(RUN) -m pytest --durations=10 tests --ignore tests/browser --ignore tests/robustness
+
+test-robustness:
+	$(RUN) -m pytest --durations=10 tests/robustness
 
 test-browser:
 	$(RUN) -m pytest --durations=10 tests/browser

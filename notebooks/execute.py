@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from steerlib import quiet
 from steerlib.data import replacing
 
 ALERT = 'role="alert"'  # how the explorers mark the message in which they show an error
@@ -31,12 +32,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# TensorFlow's and absl's own log, and where a warning came from: a temporary file of this run.
-LOG_LINES = re.compile(
-    r"^(\d{4}-\d\d-\d\d [\d:.]+: [IWEF] |[IWEF]\d{4} [\d:.]+ |WARNING: All log messages before absl"
-    r"|To enable the following instructions).*\n?",
-    re.MULTILINE,
-)
+# Where a warning came from: a temporary file of this run.
 WARNING_PLACE = re.compile(r"^.*\.py:\d+: (\w*Warning: .*(?:\n|$))(?:  .*(?:\n|$))?", re.MULTILINE)
 
 
@@ -164,7 +160,7 @@ def tidy_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
         if output.output_type == "stream":
             output.text = terminal(output.text)
             if output.name == "stderr":
-                output.text = WARNING_PLACE.sub(r"\1", LOG_LINES.sub("", output.text))
+                output.text = WARNING_PLACE.sub(r"\1", quiet.LOG.sub("", output.text))
     return [output for output in kept if output.get("text", "shown").strip()]
 
 
@@ -200,7 +196,7 @@ def execute(path: Path, timeout: int = 600) -> None:
     client = Client(notebook, timeout=timeout, kernel_name="python3", extra_arguments=quiet)
     with tempfile.TemporaryDirectory() as models:
         # Outputs come from what is committed: no other drive, and no network that another notebook saved.
-        environment = {**os.environ, "STEERLIB_MODELS": models, "TF_CPP_MIN_LOG_LEVEL": "2"}
+        environment = {**os.environ, "STEERLIB_MODELS": models}
         environment.pop("STEERLIB_DRIVE", None)
         try:
             client.execute(cwd=path.parent, env=environment)

@@ -4,13 +4,13 @@
 """
 
 import argparse
-import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from steerlib.quiet import held_back
 
 # Only what is light: a mistake in the arguments is answered before TensorFlow is loaded.
 METHODS = (
@@ -67,12 +67,11 @@ def explain(options: argparse.Namespace) -> int:
     from steerlib.data import ROAD, WHOLE, check_output, crop_road, preprocess, read_frame
 
     crop = WHOLE if options.whole else ROAD
-    with _quiet():
+    with held_back():  # what a decoder says past Python: the error that is raised says it
         frame = read_frame(options.frame)
     image = preprocess(frame, crop)
     output = Path(options.output or f"{Path(options.frame).stem}_{options.method}.png")
     check_output(output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
-    _load_tensorflow()
     from steerlib import overlay
     from steerlib.explain import draw
     from steerlib.explain import explain as explain_image
@@ -109,13 +108,12 @@ def predict(options: argparse.Namespace) -> int:
     images, failed = {}, False
     for name in options.frames:
         try:
-            with _quiet():
+            with held_back():  # what a decoder says past Python: the error that is raised says it
                 images[name] = preprocess(read_frame(name), WHOLE if options.whole else ROAD)
         except (OSError, ValueError) as error:
             _complain(error)
             failed = True
     if images:
-        _load_tensorflow()
         from steerlib.model import predict as predict_images
 
         model = _model(options.model, [])
@@ -134,7 +132,6 @@ def film(options: argparse.Namespace) -> int:
     methods = options.method or ["grad-cam"]
     output = Path(options.output)
     check_output(output, (".mp4", ".webm"))
-    _load_tensorflow()
     from steerlib.video import render_video
 
     settings = {"layer": options.layer, "sizes": tuple(options.size or (15,)), "stride": options.stride}
@@ -147,9 +144,6 @@ def film(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """See whether this machine is ready for a class."""
     from steerlib.check import report, run_checks
-
-    with suppress(ImportError):  # the checks will say so
-        _load_tensorflow()
 
     results = run_checks()
     print(report(results))
@@ -210,29 +204,6 @@ def _rate(text: str) -> float:
     if not 0 < rate <= 120:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most 120")
     return rate
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out what libraries write to standard error past Python: the error that is raised says it."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
-
-
-def _load_tensorflow() -> None:
-    """Load TensorFlow, without its lines about missing accelerators, which come before its log can be set up."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _quiet():
-        import tensorflow as tf
-
-        tf.constant(0)  # starts it
 
 
 def _model(name: str | None, methods: Sequence[str], drive: object = None) -> object:

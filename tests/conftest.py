@@ -1,6 +1,8 @@
 """What several tests share."""
 
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,11 @@ def real_drives() -> Path:
         missing = pytest.fail if os.environ.get("CI") else pytest.skip
         missing("the real drives (../shared/data from the root of the checkout) are missing")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shipped_network() -> Callable:
+    """Load a shipped network by its name: once, so that what is traced for it is traced once. No test may change it."""
+    from steerlib.model import load_model  # TensorFlow, which many tests do without
+
+    return cache(load_model)

@@ -8,12 +8,12 @@ from steerlib.cam import cam, degrees_of, ledger
 from steerlib.data import load_drive
 from steerlib.gradcam import hires_cam
 from steerlib.hypercolumns import activations, cells_to_pixels
-from steerlib.model import load_model, pilotnet, pilotnet_gap, predict
+from steerlib.model import pilotnet, pilotnet_gap, predict
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    return load_model("pilotnet_gap")
+def shipped(shipped_network):
+    return shipped_network("pilotnet_gap")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from steerlib.data import Drive, load_drive, preprocess
 from steerlib.driving import constant, drive_roads
 from steerlib.explain import explain
 from steerlib.hypercolumns import LAYERS, activations, cells_to_pixels, hypercolumns
-from steerlib.model import load_model, predict
+from steerlib.model import predict
 from steerlib.occlusion import fill_image, occlude
 from steerlib.roads import show_wheel
 
@@ -125,9 +125,9 @@ def takes_function(name):
 
 
 @pytest.fixture(scope="module")
-def world():
+def world(shipped_network):
     drive = load_drive(ROOT / "data" / "sample_drive")
-    model, gap, part = load_model("pilotnet"), load_model("pilotnet_gap"), drive.subset(slice(0, 40))
+    model, gap, part = shipped_network("pilotnet"), shipped_network("pilotnet_gap"), drive.subset(slice(0, 40))
     images = drive.images([68, 9, 244])
     return SimpleNamespace(
         drive=drive,
@@ -138,7 +138,7 @@ def world():
         image=images[2],
         places=np.arange(0, 200, 10),
         accounts=np.array([cam.ledger(gap, image) for image in part.images()]),
-        confused=load_model("pilotnet_confused"),
+        confused=shipped_network("pilotnet_confused"),
         logs=[
             log._replace(interventions=np.array(pictures))
             for log, pictures in zip(drive_roads(constant(0.0), [1, 2], 11.0, progress=False), ([30, 50], [70]))

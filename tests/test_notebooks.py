@@ -329,7 +329,7 @@ def write(path, *sources, tag=None):
 
 
 def python(*arguments, cwd, **variables):
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables}
     return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
 
 

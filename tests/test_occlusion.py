@@ -16,6 +16,9 @@ WIDE = (20, 200, 3)
 FULL = (66, 200, 3)
 EXACT = np.degrees(2.0**-14)  # as radians float32 adds up thousands of these without rounding
 
+# Most networks here have no convolutions whose work could be shared, which a reader is told.
+pytestmark = pytest.mark.filterwarnings("ignore:network .*computed without shortcuts:UserWarning")
+
 
 def linear_network(weights: np.ndarray) -> keras.Model:
     """A network whose angle in degrees is the sum of weights times pixels."""

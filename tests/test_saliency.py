@@ -9,7 +9,7 @@ import pytest
 
 from steerlib.data import load_drive
 from steerlib.explain import explain
-from steerlib.model import load_model, pilotnet, predict
+from steerlib.model import pilotnet, predict
 from steerlib.occlusion import fill_image
 from steerlib.saliency import gradient_times_input, image_gradients, integrated_gradients, smooth_grad
 from steerlib.trust import known_image, known_map, known_network
@@ -18,8 +18,8 @@ MAPS = (gradient_times_input, integrated_gradients, smooth_grad)
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    return load_model(), load_drive().images([30, 60, 150, 240, 290])
+def shipped(shipped_network):
+    return shipped_network("pilotnet"), load_drive().images([30, 60, 150, 240, 290])
 
 
 @pytest.mark.kernels

@@ -13,7 +13,7 @@ from steerlib import trust
 from steerlib.data import load_drive
 from steerlib.gradcam import hires_cam
 from steerlib.hypercolumns import hypercolumns, visual_backprop
-from steerlib.model import load_model, predict
+from steerlib.model import predict
 from steerlib.occlusion import occlusion_map
 from steerlib.roads import LABELS, SHADOW, render_views
 
@@ -45,8 +45,8 @@ def holds(score, value):
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    return load_model(), load_drive().images([30, 150, 290])
+def shipped(shipped_network):
+    return shipped_network("pilotnet"), load_drive().images([30, 150, 290])
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +270,7 @@ def test_what_is_forgotten(shipped):
 def test_maps_of_a_network_that_forgot_are_those_of_a_fresh_one(shipped):
     """What is cached with a network for speed must follow its weights."""
     model, images = shipped
-    stages = [("conv1",), ("dense2",), ("conv3", "steering")]
+    stages = [("conv1", "dense2"), ("conv3", "steering")]
     for _, network in trust.randomizations(model, stages):
         fresh = keras.models.clone_model(network)
         fresh.set_weights(network.get_weights())
@@ -560,7 +560,7 @@ def test_what_is_wrong_is_named(known, call, message):
         call(known[0], known[1], np.ones((66, 200)))
 
 
-def test_the_committed_table_comes_from_the_shipped_network():
+def test_the_committed_table_comes_from_the_shipped_network(shipped):
     """The columns that need no second question, for the maps that are quickly made, are computed again."""
     notebook = nbformat.read(Path(__file__).resolve().parents[1] / "notebooks" / "08_trust.ipynb", as_version=4)
     shown = [
@@ -573,7 +573,7 @@ def test_the_committed_table_comes_from_the_shipped_network():
     lines = [trust.matter(views.labels(i)) for i in range(200)]
     kinds = ("VisualBackProp", "Grad-CAM", "HiResCAM", "gradient × input")
     makers = {kind: trust.methods()[kind] for kind in kinds} | trust.controls()
-    for kind, maps in trust.make_maps(load_model(), views.images(), makers, progress=False).items():
+    for kind, maps in trust.make_maps(shipped[0], views.images(), makers, progress=False).items():
         for function in (trust.mass_accuracy, trust.rank_accuracy, trust.pointing_game):
             score = trust.summarize([function(*one) for one in zip(maps, lines)])
             mean, interval = stored[kind][f"{function.__name__.replace('_', ' ')} ↑ (n = 200)"].strip("*").split()[:2]

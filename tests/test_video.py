@@ -11,14 +11,13 @@ from steerlib import overlay, video
 from steerlib.data import Drive, load_drive, preprocess
 from steerlib.driving import constant, drive_roads
 from steerlib.explain import explain, sample_frames
-from steerlib.model import load_model
 
 SIZE = (684, 1296)  # of a film with one method, 640 pixels wide
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model()
+def model(shipped_network):
+    return shipped_network("pilotnet")
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +142,7 @@ def test_memory_does_not_grow_with_the_drive(model):
         tracemalloc.stop()
         return most
 
-    assert peak(80) < 1.15 * peak(40)
+    assert peak(40) < 1.15 * peak(20)
 
 
 def test_evidence_is_the_mean_of_each_side():

@@ -7,7 +7,9 @@ import pytest
 from lab_page import BROWSERS, OPTIONS, Lab, find_browser
 
 
-@pytest.fixture(scope="session")
+# Playwright's event loop runs in this thread until it is closed, and `asyncio.run` fails meanwhile: it is closed with
+# each file, so that tests of other files may come before, between and after.
+@pytest.fixture(scope="module")
 def chromium():
     """A browser under Playwright's control."""
     path, missing = find_browser(), pytest.fail if os.environ.get("CI") else pytest.skip
@@ -25,9 +27,9 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(chromium, tmp_path_factory):
-    """JupyterLab, started once for all tests."""
+    """JupyterLab, started once for a file's tests."""
     server = Lab(tmp_path_factory.mktemp("lab"))
     try:
         server.wait()

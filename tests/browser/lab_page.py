@@ -74,7 +74,7 @@ class Lab:
         }
         # Neither what the user has set, nor what another drive would change, has a say.
         variables = {"JUPYTER_CONFIG_DIR": str(folder / "home"), "JUPYTER_DATA_DIR": str(folder / "home")}
-        variables |= {"IPYTHONDIR": str(folder / "home"), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONDONTWRITEBYTECODE": "1"}
+        variables |= {"IPYTHONDIR": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STEERLIB_")}
         kept["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
         self.log = folder / "log.txt"

@@ -48,7 +48,7 @@ def wait_for(path):
 @pytest.fixture(scope="module")
 def worker():
     """Ask for a job in a folder; get the number of the process that does it."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     script = [sys.executable, str(Path(__file__).with_name("worker.py"))]
     with subprocess.Popen(
         script, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -154,7 +154,7 @@ def test_a_killed_run_leaves_the_stored_notebook(tmp_path):
     source = "import pathlib\npathlib.Path('begun').touch()\nimport time\ntime.sleep(0.2)\n'the answer'"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
     before, moments = digest(tmp_path, path.name), random.Random("notebook")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "execute.py"]
     stored = 0
     for _ in range(KILLS["notebook"]):
@@ -297,7 +297,7 @@ def test_a_folder_that_may_not_be_written_is_told(monkeypatch, capsys):
 def test_without_a_home_and_in_a_folder_with_spaces_and_umlauts(tmp_path):
     folder = write_drive(tmp_path / "meine Fährt ü (1)")
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "MPLCONFIGDIR")}
-    environment |= {"HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment |= {"HOME": "/nonexistent", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "steerlib", "explain", "0.png", "--method", "cam", "-o", "Wärum ?.png"]
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0 and (folder / "Wärum ?.png").stat().st_size > 1000, run.stderr
