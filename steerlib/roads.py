@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 
 from steerlib import world
-from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, crop_road, remove_unfinished
+from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, crop_road, quick, remove_unfinished
 from steerlib.world import AFTER, ATLAS_CELL, ATLAS_HALF_WIDTH, BEFORE, STEP, Object, Vehicle, Wall
 
 LABELS = {
@@ -839,6 +839,7 @@ def render_counterfactuals(
     seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
     if not seeds or n < 1:
         raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
+    n = min(n, max(12, n // quick()))
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
     jobs = [(seed, count, askew, tuple(elements)) for seed, count in zip(seeds, counts) if count]
     workers = min(os.cpu_count() or 1, len(jobs))
