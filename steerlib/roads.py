@@ -839,7 +839,7 @@ def render_counterfactuals(
     seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
     if not seeds or n < 1:
         raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
-    n = min(n, max(12, n // quick()))
+    n = min(n, max(8, n // quick()))
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
     jobs = [(seed, count, askew, tuple(elements)) for seed, count in zip(seeds, counts) if count]
     workers = min(os.cpu_count() or 1, len(jobs))
