@@ -1,5 +1,6 @@
 # make lab        JupyterLab with the notebooks
 # make test       every test, the notebooks among them
+# make test-networks  every notebook with every kind of network on every drive, an hour
 # make check      is this machine ready for a class?
 # make env        the environment alone (.venv)
 # make notebooks  run the notebooks and store their outputs
@@ -32,7 +33,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
-.PHONY: help lab check test test-sample test-real test-unit test-robustness test-browser
+.PHONY: help lab check test test-sample test-real test-unit test-robustness test-browser test-networks
 .PHONY: env notebooks drive model autonomy book bench lock audit gallery clean
 
 help:
@@ -82,6 +83,9 @@ test-unit:
 
 test-robustness:
 	$(RUN) -m pytest --durations=10 tests/robustness
+
+test-networks: env
+	$(RUN) -m pytest -m slow --durations=10 tests/test_any_network.py
 
 test-browser:
 	$(RUN) -m pytest --durations=10 tests/browser

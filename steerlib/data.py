@@ -421,6 +421,23 @@ def suspect_labels(drive: Drive, threshold: float = 2.0) -> np.ndarray:
     return np.flatnonzero((drive.angles == 0) & large & (np.sign(before) == np.sign(after)))
 
 
+def quick() -> int:
+    """Read $STEERLIB_QUICK, for tests: into so many parts divide the counts that only repeat something.
+
+    Of a drive every so many-th frame is loaded, at least 40, and of rendered views so many fewer are made; 1 where the
+    variable is not set. A test of all notebooks on several drives would take an hour without.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number above 0.
+    """
+    text = os.environ.get("STEERLIB_QUICK") or "1"
+    if not (text.isdecimal() and int(text)):
+        raise ValueError(f"STEERLIB_QUICK={text!r}: expected a whole number, at least 1")
+    return int(text)
+
+
 def load_drive(path: str | Path | None = None, camera: str = "center", crop: tuple[float, float] = ROAD) -> Drive:
     """Open a recorded drive; frames are read later, when they are asked for (notebook 01).
 
@@ -518,7 +535,7 @@ def load_drive(path: str | Path | None = None, camera: str = "center", crop: tup
         timestamps=times,
         crop=crop,
     )
-    return Drive(files.name(folder), film, np.arange(len(paths)))
+    return Drive(files.name(folder), film, np.arange(len(paths))[:: max(1, min(quick(), len(paths) // 40))])
 
 
 @dataclass

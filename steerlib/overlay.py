@@ -178,7 +178,8 @@ def colorbar(
     """Draw the colors of `overlay` from -limit (signed) or 0 to limit, as a strip (60, width, 3) uint8.
 
     `unit` stands below the numbers, `ends` say what negative and positive mean: in ASCII, as not every
-    OpenCV can write more. Fewer than 240 pixels are hard to read.
+    OpenCV can write more. Fewer than 240 pixels are hard to read. A limit of zero, which `common_limit` gives where
+    every map is zero, is said in place of the unit.
     """
     strip, left = np.full((60, width, 3), PAPER, np.uint8), min(80, width // 5) if signed else 40
     ramp = np.linspace(-limit if signed else 0, limit, width - 2 * left)
@@ -191,7 +192,7 @@ def colorbar(
         x, plus = round(np.interp(share, (-signed, 1), (left, width - left - 1))), signed and share * limit
         cv2.line(strip, (x, 24), (x, 27), INK, 1)
         write(strip, f"{share * limit:{'+' if plus else ''}.3g}", (x, 35), width // 6)
-    write(strip, unit, (width // 2, 51), width - 8)
+    write(strip, unit if limit else "zero everywhere", (width // 2, 51), width - 8)
     return strip
 
 

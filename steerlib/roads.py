@@ -32,7 +32,7 @@ import numpy as np
 from loky import cpu_count, get_reusable_executor
 
 from steerlib import world
-from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, crop_road, remove_unfinished
+from steerlib.data import IMAGE_SIZE, ROAD, UNFINISHED, WHOLE, Drive, checksums, crop_road, quick, remove_unfinished
 from steerlib.world import AFTER, ATLAS_CELL, ATLAS_HALF_WIDTH, BEFORE, STEP, Object, Vehicle, Wall
 
 LABELS = {
@@ -845,6 +845,7 @@ def render_counterfactuals(
     seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
     if not seeds or n < 1:
         raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
+    n = min(n, max(8, n // quick()))
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
     jobs = [(seed, count, askew, tuple(elements)) for seed, count in zip(seeds, counts) if count]
     few = n * (1 + len(elements)) < MANY or min(process_count(), len(jobs)) == 1

@@ -574,11 +574,19 @@ def similarity(map: np.ndarray, other: np.ndarray) -> Similarity:
 
 
 def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
-    """Give Spearman's rank correlation of two arrays of one shape; 0 where one is constant (notebook 08)."""
-    one, other = (np.asarray(values).ravel() for values in (one, other))
+    """Give Spearman's rank correlation of two arrays of one shape; 0 where one is constant (notebook 04).
+
+    Equal values share the mean of their ranks, so that the result does not depend on how ties are sorted.
+    """
+    return correlation(*(stats.rankdata(values) for values in (one, other)))
+
+
+def correlation(one: ArrayLike, other: ArrayLike) -> float:
+    """Give Pearson's correlation of two arrays of one shape; 0 where one is constant (notebook 05)."""
+    one, other = (np.asarray(values, np.float64).ravel() for values in (one, other))
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
-    return float(np.corrcoef(stats.rankdata(one), stats.rankdata(other))[0, 1])
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 # ---------------------------------------------------------------- the shift test

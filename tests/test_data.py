@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from steerlib import roads
 from steerlib.data import ROAD, WHOLE, Drive, crop_road, load_drive, preprocess, split, suspect_labels
 
 TIMED = "2018-07-01 17:09:55:179"
@@ -257,6 +258,22 @@ def test_camera_must_exist(tmp_path):
         load_drive(tmp_path, camera="rear")
     with pytest.raises(ValueError, match="only center"):
         load_drive(tmp_path, camera="right")
+
+
+def test_a_quick_test_takes_fewer_frames_and_views(monkeypatch):
+    monkeypatch.delenv("STEERLIB_DRIVE", raising=False)
+    whole = load_drive()
+    assert len(roads.render_views([2000], 30)) == 30
+    monkeypatch.setenv("STEERLIB_QUICK", "3")
+    some = load_drive()
+    assert list(some.names) == list(whole.names[::3]) and (some.angles == whole.angles[::3]).all()
+    assert len(roads.render_views([2000], 90)) == 30 and len(roads.render_views([2000], 15)) == 8
+    monkeypatch.setenv("STEERLIB_QUICK", "1000")
+    assert 40 <= len(load_drive()) < 80
+    for text in ("fast", "0", "-1"):
+        monkeypatch.setenv("STEERLIB_QUICK", text)
+        with pytest.raises(ValueError, match="STEERLIB_QUICK"):
+            load_drive()
 
 
 def test_default_drive(tmp_path, monkeypatch):

@@ -309,6 +309,8 @@ def test_color_bars_of_all_sizes_and_of_a_zero_limit(width, signed):
     assert bar.shape == (60, width, 3)
     assert spread(bar).max() == 0
     assert (bar[:, [0, -1]] == 255).all()  # no text runs over the edge
+    # A unit would mean nothing: it says that all is zero.
+    assert (bar == o.colorbar(width, 0.0, signed, "degrees")).all() and (bar[44:] < 255).any()
 
 
 def test_a_picture_with_its_color_bar():

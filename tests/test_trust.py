@@ -319,6 +319,15 @@ def test_rank_correlation_is_spearmans():
     assert trust.rank_correlation(one, other) == pytest.approx(stats.spearmanr(one, other, axis=None).statistic)
     assert trust.rank_correlation([1, 2, 3], [1, 10, 100]) == pytest.approx(1)
     assert trust.rank_correlation([1, 1, 1], [1, 10, 100]) == 0
+    ties = [0.0, 0.0, 0.0, 1.0, 2.0], [3.0, 1.0, 2.0, 1.0, 1.0]
+    assert trust.rank_correlation(*ties) == pytest.approx(stats.spearmanr(*ties).statistic)
+
+
+def test_correlation_is_pearsons():
+    one, other = np.random.default_rng(0).random((2, 66, 200))
+    assert trust.correlation(one, other + one) == pytest.approx(stats.pearsonr(one.ravel(), (other + one).ravel())[0])
+    assert trust.correlation([1, 2, 3], [-1, -2, -3]) == pytest.approx(-1)
+    assert trust.correlation([1, 1, 1], [1, 10, 100]) == 0 == trust.correlation([1, 10, 100], [0, 0, 0])
 
 
 # The shift test
