@@ -53,12 +53,13 @@ lab: env
 	$(RUN) -m jupyter lab --notebook-dir=notebooks --ip=127.0.0.1
 
 # The notebooks as tests on one drive (none: the sample drive). 02 comes first: it saves the network that the others use.
-# Trainings are cut short after two epochs; `make notebooks` runs them in full.
+# Trainings are cut short after two epochs, and of what only repeats, frames and rendered views, a quarter is done;
+# `make notebooks` runs all of it.
 # For time, only data, training and one map, 01, 02 and 05, run on the recorded drive as well; the others take seven
 # minutes there: `make test-real SKIPPED=`. Notebook 09 needs no drive.
 SKIPPED ?= $(patsubst %,--ignore notebooks/%.ipynb,03_occlusion 04_hypercolumns 06_cam 07_video 08_trust 09_driving)
 run_notebooks = models=$$(mktemp -d); trap 'rm -rf "$$models"' EXIT; \
-	export STEERLIB_DRIVE=$(1) STEERLIB_MODELS="$$models" STEERLIB_EPOCHS=2; \
+	export STEERLIB_DRIVE=$(1) STEERLIB_MODELS="$$models" STEERLIB_EPOCHS=2 STEERLIB_QUICK=4; \
 	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks/02_training.ipynb; \
 	$(RUN) -m pytest --nbmake --nbmake-timeout 600 --durations=10 notebooks --ignore notebooks/02_training.ipynb $(2)
 
@@ -94,16 +95,16 @@ check: env
 	$(RUN) -m steerlib check
 
 notebooks: env
-	$(RUN) notebooks/execute.py
+	$(RUN) tools/execute.py
 
 drive: env
-	$(RUN) -m steerlib.roads data/sample_drive
+	$(RUN) -m steerlib.world data/sample_drive
 
 model: env
-	$(RUN) -m steerlib.model data/models
+	$(RUN) -m steerlib.networks.shipped data/models
 
 autonomy: env
-	$(RUN) -m steerlib.driving data/autonomy.npz
+	$(RUN) -m steerlib.world.driving data/autonomy.npz
 
 book: env
 	$(RUN) -m sphinx -q -W --keep-going -c docs . docs/_build/html
@@ -137,7 +138,7 @@ audit: env
 	    echo "no data base of known faults can be reached; these versions are installed:"; cat "$$audit/installed.txt"; fi
 
 gallery: env
-	$(RUN) notebooks/gallery.py
+	$(RUN) tools/gallery.py
 
 clean:
 	rm -rf .venv benchmarks/.venv docs/_build .pytest_cache .ruff_cache *.egg-info

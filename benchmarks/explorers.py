@@ -25,10 +25,8 @@ import io
 import cv2
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
-from steerlib import explore
-from steerlib.data import load_drive
-from steerlib.model import load_model
-drive, model = load_drive(), load_model()"""
+from steerlib import explorers, load_drive, load_network
+drive, network = load_drive(), load_network()"""
 BARE = """
 jpegs = [cv2.imencode(".jpg", cv2.resize(drive.frame(i), (900, 506)))[1].tobytes() for i in range(40)]
 frame, picture = widgets.IntSlider(description="frame", max=39), widgets.Image(value=jpegs[0], width=900, height=506)
@@ -45,12 +43,12 @@ widgets.VBox([widgets.HBox([frame]), widgets.interactive_output(show, {"i": fram
 ROWS = [
     ("a bare `widgets.Image`", BARE, "frame", [], None),
     ("`interactive_output` with Matplotlib", FIGURE, "frame", [], None),
-    ("`frames`", "explore.frames(drive, model)", "frame", [], 60),
-    ("`hypercolumns`", "explore.hypercolumns(model, drive)", "frame", [], 80),
-    ("`grad_cam`", "explore.grad_cam(model, drive)", "frame", [], 80),
-    ("`occlusion`, one window", "explore.occlusion(model, drive)", "column", [("show", "one window")], 80),
-    ("`occlusion`, coarse map", "explore.occlusion(model, drive)", "frame", [], 150),
-    ("`occlusion`, the finer map, stride 4", "explore.occlusion(model, drive)", "frame", [], None),
+    ("`frames`", "explorers.frames(drive, network)", "frame", [], 60),
+    ("`hypercolumns`", "explorers.hypercolumns(network, drive)", "frame", [], 80),
+    ("`grad_cam`", "explorers.grad_cam(network, drive)", "frame", [], 80),
+    ("`occlusion`, one window", "explorers.occlusion(network, drive)", "column", [("show", "one window")], 80),
+    ("`occlusion`, coarse map", "explorers.occlusion(network, drive)", "frame", [], 150),
+    ("`occlusion`, the finer map, stride 4", "explorers.occlusion(network, drive)", "frame", [], None),
 ]
 CLOCK = """(selector) => {
     const pictures = () => document.querySelector(selector);

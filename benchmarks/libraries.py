@@ -9,11 +9,11 @@ import venv
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 
-from steerlib.gradcam import grad_cam
-from steerlib.model import predict
+from steerlib.maps.grad_cam import grad_cam
+from steerlib.networks.network import Network
+from steerlib.networks.training import predict
 
 HERE = Path(__file__).resolve().parent
 OTHERS = HERE / "others.py"
@@ -104,9 +104,7 @@ def install(command: list[str | Path], what: str, variables: dict[str, str] | No
         sys.exit(f"The comparison environment is not complete: {what} could not be installed ({'; '.join(words)}).")
 
 
-def start_all(
-    python: Path, folder: Path, model: keras.Model, image: np.ndarray
-) -> tuple[dict[Library, dict], list[str]]:
+def start_all(python: Path, folder: Path, network: Network, image: np.ndarray) -> tuple[dict[Library, dict], list[str]]:
     """Start every library, and let each answer once before anything is timed.
 
     Parameters
@@ -115,8 +113,8 @@ def start_all(
         The Python of the comparison environment.
     folder : Path
         The frame and the weights, see others.py.
-    model : keras.Model
-        The network, whose weights they are.
+    network : Network
+        Whose weights they are.
     image : (66, 200, 3) float32
         The frame.
 
@@ -132,7 +130,7 @@ def start_all(
         library = None
         try:
             library = Library(python, name, folder)
-            libraries[library] = agreement(library, model, image)
+            libraries[library] = agreement(library, network, image)
         except RuntimeError as error:  # which names the library
             missing.append(str(error))
             if library:
@@ -140,7 +138,7 @@ def start_all(
     return libraries, missing
 
 
-def agreement(library: Library, model: keras.Model, image: np.ndarray, size: int = 15) -> dict[str, str]:
+def agreement(library: Library, network: Network, image: np.ndarray, size: int = 15) -> dict[str, str]:
     """Let a library make each of its maps once; say in words how far it agrees with ours.
 
     Raises
@@ -158,14 +156,14 @@ def agreement(library: Library, model: keras.Model, image: np.ndarray, size: int
         hidden = np.repeat(image[np.newaxis], len(windows), axis=0)
         for one, window in zip(hidden, windows):
             one[window] = 0
-        effects = predict(model, image[np.newaxis]) - predict(model, hidden)
+        effects = predict(network, image[np.newaxis]) - predict(network, hidden)
         most = np.abs([np.degrees(theirs[window].mean()) for window in windows] - effects).max()
         if not most < 0.01:
             raise RuntimeError(f"{title}'s effects of hidden windows differ from ours by {most:.2g}°, more than 0.01°")
         words["occlusion"] = f"same effects, to {most:.0e}°"
     if "grad-cam" in library.methods:
         library.seconds("grad-cam")
-        cells = grad_cam(model, image, "conv3", "right", enlarged=False)
+        cells = grad_cam(network, image, "conv3", "right", enlarged=False)
         theirs = np.maximum(shaped(library, "grad-cam", image.shape[:2], cells.shape), 0)
         kind = "cells only" if theirs.shape == cells.shape else "map"
         mine = cells if theirs.shape == cells.shape else cv2.resize(cells, (200, 66))  # as the others do it

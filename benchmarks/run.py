@@ -23,12 +23,17 @@ import tensorflow as tf
 from libraries import TITLES, Library, environment, start_all
 from report import machine, publish, reason, repeats
 
-from steerlib.data import Drive, load_drive
-from steerlib.driving import INTERVAL, drive_roads
-from steerlib.gradcam import grad_cam
-from steerlib.hypercolumns import hypercolumns, visual_backprop
-from steerlib.model import _Batches, degrees, load_model, pilotnet, predict
-from steerlib.occlusion import _angles_without, _window, fill_image, occlusion_map, window_centers
+from steerlib.drives import Drive, load_drive
+from steerlib.maps.fill import fill_image
+from steerlib.maps.grad_cam import grad_cam
+from steerlib.maps.hypercolumns import hypercolumns
+from steerlib.maps.occlusion import _angles_without, _window, occlusion_map, window_centers
+from steerlib.maps.visual_backprop import visual_backprop
+from steerlib.networks.files import load_network
+from steerlib.networks.network import Network, as_network
+from steerlib.networks.pilotnet import pilotnet
+from steerlib.networks.training import Batches, degrees, predict
+from steerlib.world.driving import INTERVAL, drive_roads
 
 HERE = Path(__file__).resolve().parent
 README, BEGIN, END = HERE / "README.md", "<!-- by make bench -->\n", "<!-- end of make bench -->\n"
@@ -53,7 +58,7 @@ def in_turn(ways: dict[str, Callable[[], float | None]], count: int = REPEATS) -
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: dict[Library, dict[str, str]]) -> list[Row]:
+def occlusion_rows(network: Network, image: np.ndarray, libraries: dict[Library, dict[str, str]]) -> list[Row]:
     """Compare ways to make the article's map: windows of 15 and 50 pixels, every 2 pixels, black."""
     filler = fill_image(image, 0.0)
     windows = {
@@ -70,12 +75,14 @@ def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: dict[Librar
         hidden = np.repeat(image[np.newaxis], len(everything), axis=0)
         for one, window in zip(hidden, everything):
             one[window] = 0
-        model.predict(hidden, verbose=0)
+        network.model.predict(hidden, verbose=0)
 
     def chunks(size: int) -> None:
-        list(_angles_without(model, image, filler, windows[size], 256))
+        list(_angles_without(network, image, filler, windows[size], 256))
 
-    ours = {f"steerlib {size}": lambda size=size: void(occlusion_map(model, image, (size,), STRIDE)) for size in SIZES}
+    ours = {
+        f"steerlib {size}": lambda size=size: void(occlusion_map(network, image, (size,), STRIDE)) for size in SIZES
+    }
     dense = {f"chunks {size}": lambda size=size: chunks(size) for size in SIZES}
     found = in_turn({"article": article, **ours, **dense})
     count = sum(len(some) for some in windows.values())
@@ -99,10 +106,10 @@ def occlusion_rows(model: keras.Model, image: np.ndarray, libraries: dict[Librar
     return rows
 
 
-def grad_cam_rows(model: keras.Model, image: np.ndarray, libraries: dict[Library, dict[str, str]]) -> list[Row]:
+def grad_cam_rows(network: Network, image: np.ndarray, libraries: dict[Library, dict[str, str]]) -> list[Row]:
     """Compare Grad-CAM of one frame."""
     ways = {library.name: lambda library=library: library.seconds("grad-cam") for library in libraries}
-    found = in_turn({"steerlib": lambda: void(grad_cam(model, image, "conv3", "right")), **ways}, 20)
+    found = in_turn({"steerlib": lambda: void(grad_cam(network, image, "conv3", "right")), **ways}, 20)
     return [
         row(
             "Grad-CAM of a frame",
@@ -118,32 +125,32 @@ def void(_: object) -> None:
     """Forget a result, which `in_turn` would take for a time."""
 
 
-def drive_row(model: keras.Model, images: np.ndarray) -> Row:
+def drive_row(network: Network, images: np.ndarray) -> Row:
     """Compare Grad-CAM of many frames at once with one after the other."""
 
     def one_by_one() -> None:
         for image in images:
-            grad_cam(model, image)
+            grad_cam(network, image)
 
-    found = in_turn({"batch": lambda: void(grad_cam(model, images)), "single": one_by_one})
+    found = in_turn({"batch": lambda: void(grad_cam(network, images)), "single": one_by_one})
     speeds = {name: f"{len(images) / seconds:,.0f} frames/s" for name, seconds in found.items()}
     ratio = f"{found['single'] / found['batch']:.1f} ×"
     return f"Grad-CAM of {len(images)} frames at once", speeds["batch"], "one by one", speeds["single"], ratio
 
 
-def single_rows(model: keras.Model, image: np.ndarray) -> list[Row]:
+def single_rows(network: Network, image: np.ndarray) -> list[Row]:
     """Compare maps of one frame with the network's answer to it."""
     ways = {"hypercolumns": hypercolumns, "VisualBackProp": visual_backprop, "Grad-CAM": grad_cam}
-    runs = {name: lambda way=way: void(way(model, image)) for name, way in ways.items()}
-    found = in_turn({**runs, "predict": lambda: void(predict(model, image[np.newaxis]))}, 50)
+    runs = {name: lambda way=way: void(way(network, image)) for name, way in ways.items()}
+    found = in_turn({**runs, "predict": lambda: void(predict(network, image[np.newaxis]))}, 50)
     return [row(f"{name} of a frame", found[name], "`predict` of a frame", found["predict"]) for name in ways]
 
 
 def training_row(drive: Drive) -> Row:
     """Compare what `train` feeds with plain Keras on one array in memory; epochs of 600 frames."""
-    drive = drive.subset(np.arange(600) % len(drive))
-    batches, images, radians = _Batches(drive, 50, 0), drive.images(), np.radians(drive.angles)[:, np.newaxis]
-    models = pilotnet(seed=0), pilotnet(seed=0)
+    drive, models = drive.subset(np.arange(600) % len(drive)), (pilotnet(seed=0), pilotnet(seed=0))
+    network, radians = as_network(models[0]), np.radians(drive.angles)[:, np.newaxis]
+    batches, images = Batches(network, drive, 50, 0), drive.pictures(network)
     for model in models:
         model.compile("adam", loss="mean_squared_error", metrics=[degrees])
     found = in_turn(
@@ -159,12 +166,12 @@ def training_row(drive: Drive) -> Row:
     return "training, batches of 50", speeds["ours"], "`model.fit`, one array in memory", speeds["array"], ratio
 
 
-def closed_loop_row(model: keras.Model) -> Row:
+def closed_loop_row(network: Network) -> Row:
     """Compare ten cars in closed loop, rendering and network together, with real time.
 
     What it takes to start is taken off: a process that renders, and the roads that are built.
     """
-    ways = {k: lambda k=k: void(drive_roads(model, range(2000, 2010), k, False)) for k in (4.0, 14.0)}
+    ways = {k: lambda k=k: void(drive_roads(network, range(2000, 2010), k, False)) for k in (4.0, 14.0)}
     found = in_turn(ways, 1)
     speed = 10 * 10.0 / INTERVAL / (found[14.0] - found[4.0])
     realtime = f"{1 / INTERVAL:.0f} pictures/s"
@@ -177,15 +184,17 @@ def closed_loop_row(model: keras.Model) -> Row:
     )
 
 
-def limit_rows(model: keras.Model, images: np.ndarray) -> list[Row]:
+def limit_rows(network: Network, images: np.ndarray) -> list[Row]:
     """Say which share of the arithmetic speed of a large matrix product the maps reach."""
     matrix = tf.random.normal((2048, 2048), seed=0)
-    ways = {size: lambda size=size: void(occlusion_map(model, images[0], (size,), STRIDE)) for size in SIZES}
-    ways |= {"product": lambda: void((matrix @ matrix).numpy()), "forward": lambda: void(predict(model, images))}
+    ways = {size: lambda size=size: void(occlusion_map(network, images[0], (size,), STRIDE)) for size in SIZES}
+    ways |= {"product": lambda: void((matrix @ matrix).numpy()), "forward": lambda: void(predict(network, images))}
     found, rows = in_turn(ways, 5), []
     limit = 2 * 2048**3 / found["product"]
-    whole = sum(2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1]) for layer in kernels(model))
-    work = {f"occlusion, windows of {size} pixels": (patch_work(model, images[0], size), found[size]) for size in SIZES}
+    whole = sum(2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1]) for layer in kernels(network))
+    work = {
+        f"occlusion, windows of {size} pixels": (patch_work(network, images[0], size), found[size]) for size in SIZES
+    }
     work |= {f"{len(images)} whole images": (whole * len(images), found["forward"])}
     for name, (operations, seconds) in work.items():
         speed = operations / seconds
@@ -194,24 +203,24 @@ def limit_rows(model: keras.Model, images: np.ndarray) -> list[Row]:
     return rows
 
 
-def kernels(model: keras.Model) -> list[keras.Layer]:
+def kernels(network: Network) -> list[keras.Layer]:
     """List the layers that multiply."""
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)]
+    return [layer for layer in network.model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)]
 
 
-def patch_work(model: keras.Model, image: np.ndarray, size: int) -> float:
+def patch_work(network: Network, image: np.ndarray, size: int) -> float:
     """Count multiplications and additions of a map, from the tables that tell what is computed."""
-    vars(model)["_steerlib_plans"].clear()
-    occlusion_map(model, image, (size,), STRIDE)
-    (plan,) = vars(model)["_steerlib_plans"].values()
-    first, *others = [layer for layer in kernels(model) if isinstance(layer, keras.layers.Dense)]
+    network.function("plans", lambda _: {}).clear()
+    occlusion_map(network, image, (size,), STRIDE)
+    (plan,) = network.function("plans", lambda _: {}).values()
+    first, *others = [layer for layer in kernels(network) if isinstance(layer, keras.layers.Dense)]
     total = 0.0
     for bands, tables in [
         ((1,) * len(plan.stripes), plan.stripes),
         *((plan.bands, chunk.tables) for chunk in plan.chunks()),
     ]:
         tables = list(tables)
-        for layer, count in zip(kernels(model), bands):
+        for layer, count in zip(kernels(network), bands):
             for _ in range(count):
                 windows, *patch = tables.pop(0).shape
                 cells = [(n - k) // s + 1 for n, k, s in zip(patch, layer.kernel_size, layer.strides)]
@@ -226,14 +235,13 @@ def patch_work(model: keras.Model, image: np.ndarray, size: int) -> float:
 def memory_row() -> Row:
     """Say how much memory the article's map takes, in a process of its own; on Linux, whose kernel counts it."""
     code = (
-        "from pathlib import Path\nfrom steerlib.data import load_drive\n"
-        "from steerlib.model import load_model, predict\n"
-        "from steerlib.occlusion import occlusion_map\nmodel, images = load_model(), load_drive().images([0])\n"
+        "from pathlib import Path\nfrom steerlib import load_drive, load_network, occlusion_map\n"
+        "network = load_network()\nimages = load_drive().pictures(network, [0])\n"
         "def peak():\n"
         "    lines = Path('/proc/self/status').read_text().splitlines()\n"
         "    return next(line.split()[1] for line in lines if line.startswith('VmHWM'))\n"
-        "predict(model, images)\nbefore = peak()\n"
-        f"occlusion_map(model, images[0], {SIZES}, {STRIDE})\nprint(before, peak())"
+        "network.angles(images)\nbefore = peak()\n"
+        f"occlusion_map(network, images[0], {SIZES}, {STRIDE})\nprint(before, peak())"
     )
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     before, peak = (int(kilobytes) / 1024 for kilobytes in output.split())
@@ -265,32 +273,32 @@ def giga(speed: float) -> str:
     return f"{speed / 1e9:.0f} GFLOP/s"
 
 
-def parts(model: keras.Model, drive: Drive, libraries: dict[Library, dict[str, str]]) -> dict[str, Callable]:
+def parts(network: Network, drive: Drive, libraries: dict[Library, dict[str, str]]) -> dict[str, Callable]:
     """Name the parts of the table, each with a function that measures its rows."""
-    images = drive.images()
+    images = drive.pictures(network)
     return {
-        "occlusion": lambda: occlusion_rows(model, images[FRAME], libraries),
-        "Grad-CAM": lambda: grad_cam_rows(model, images[FRAME], libraries),
-        "maps of a frame": lambda: single_rows(model, images[FRAME]),
-        "maps of a drive": lambda: [drive_row(model, images)],
+        "occlusion": lambda: occlusion_rows(network, images[FRAME], libraries),
+        "Grad-CAM": lambda: grad_cam_rows(network, images[FRAME], libraries),
+        "maps of a frame": lambda: single_rows(network, images[FRAME]),
+        "maps of a drive": lambda: [drive_row(network, images)],
         "training": lambda: [training_row(drive)],
-        "closed loop": lambda: [closed_loop_row(model)],
-        "arithmetic": lambda: limit_rows(model, images),
+        "closed loop": lambda: [closed_loop_row(network)],
+        "arithmetic": lambda: limit_rows(network, images),
         "memory": lambda: [memory_row()],
     }
 
 
 def main() -> int:
     """Measure all of it, print the rows, and write the table into README.md between its two marks."""
-    python, drive, model = environment(), load_drive(), load_model()
-    image, rows = drive.images([FRAME])[0], []
+    python, drive, network = environment(), load_drive(), load_network()
+    image, rows = drive.pictures(network, [FRAME])[0], []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         np.save(folder / "frame.npy", image)
-        for k, weight in enumerate(model.get_weights()):
+        for k, weight in enumerate(network.model.get_weights()):
             np.save(folder / f"weight{k}.npy", weight)
-        libraries, missing = start_all(python, folder, model, image)
-        for name, part in parts(model, drive, libraries).items():
+        libraries, missing = start_all(python, folder, network, image)
+        for name, part in parts(network, drive, libraries).items():
             try:
                 found = part()
             except Exception as error:  # whatever it was, the other rows are worth their time

@@ -49,7 +49,7 @@ def peak() -> float:
 
 def loading(path: str) -> dict[str, float]:
     """Load a drive and look for suspect labels."""
-    from steerlib.data import load_drive, suspect_labels
+    from steerlib.drives import load_drive, suspect_labels
 
     before, start = peak(), time.perf_counter()
     drive = load_drive(path)
@@ -71,7 +71,7 @@ def notebook(path: str) -> dict[str, float]:
     os.chdir(ROOT / "notebooks")
     shell, start = InteractiveShell.instance(), time.perf_counter()
     code = [cell.source for cell in nbformat.read("01_data.ipynb", 4).cells if cell.cell_type == "code"]
-    count = next(i for i, source in enumerate(code) if "explore.frames(" in source) + 1
+    count = next(i for i, source in enumerate(code) if "explorers.frames(" in source) + 1
     for source in code[:count]:
         shell.run_cell(source).raise_error()
     return {"seconds": time.perf_counter() - start, "computed": time.process_time(), "memory": peak()}
@@ -79,13 +79,15 @@ def notebook(path: str) -> dict[str, float]:
 
 def training(path: str) -> dict[str, float]:
     """Read batches of a drive as training does, all of them once, with a network that is trained on some."""
-    from steerlib.data import load_drive, split
-    from steerlib.model import _Batches, pilotnet, train
+    from steerlib.drives import load_drive, split
+    from steerlib.networks.network import as_network
+    from steerlib.networks.pilotnet import pilotnet
+    from steerlib.networks.training import Batches, train
 
     drive = load_drive(path)
     train(pilotnet(seed=0), drive.subset(range(200)), drive.subset(range(200, 300)), epochs=1, verbose=0)
     before, start = peak(), time.perf_counter()
-    batches = _Batches(split(drive)[0], 100, seed=0)
+    batches = Batches(as_network(pilotnet(seed=0)), split(drive)[0], 100, seed=0)
     for i in range(len(batches)):
         batches[i]
     return {"seconds": time.perf_counter() - start, "memory": peak() - before, "float32": len(drive) * 158400 / 2**20}
@@ -93,29 +95,30 @@ def training(path: str) -> dict[str, float]:
 
 def film(path: str, count: str) -> dict[str, float]:
     """Film so many frames, three methods' worth of work left out: the smallest picture and one quick method."""
-    from steerlib.data import load_drive
-    from steerlib.model import load_model
-    from steerlib.video import render_video
+    from steerlib.drives import load_drive
+    from steerlib.networks.files import load_network
+    from steerlib.show.film import render_video
 
-    drive, model = load_drive(path), load_model()
+    drive, network = load_drive(path), load_network()
     with tempfile.TemporaryDirectory() as folder:
-        render_video(drive.subset(range(20)), model, "grad-cam", Path(folder) / "a.mp4", width=320, progress=False)
+        render_video(drive.subset(range(20)), network, "grad-cam", Path(folder) / "a.mp4", width=320, progress=False)
         before, start = peak(), time.perf_counter()
         chosen = drive.subset(range(int(count)))
-        render_video(chosen, model, "grad-cam", Path(folder) / "b.mp4", width=320, progress=False)
+        render_video(chosen, network, "grad-cam", Path(folder) / "b.mp4", width=320, progress=False)
     return {"seconds": time.perf_counter() - start, "memory": peak() - before}
 
 
 def occlusion(_: str, sizes: str, stride: str) -> dict[str, float]:
     """Hide windows of a frame."""
-    from steerlib.data import load_drive
-    from steerlib.model import load_model
-    from steerlib.occlusion import occlusion_map
+    from steerlib.drives import load_drive
+    from steerlib.maps.occlusion import occlusion_map
+    from steerlib.networks.files import load_network
 
-    image, model = load_drive(ROOT / "data" / "sample_drive").images([0])[0], load_model()
-    occlusion_map(model, image, (15,), 15)
+    network = load_network()
+    image = load_drive(ROOT / "data" / "sample_drive").pictures(network, [0])[0]
+    occlusion_map(network, image, (15,), 15)
     before, start = peak(), time.perf_counter()
-    occlusion_map(model, image, tuple(map(int, sizes.split("+"))), int(stride))
+    occlusion_map(network, image, tuple(map(int, sizes.split("+"))), int(stride))
     return {"seconds": time.perf_counter() - start, "memory": peak() - before}
 
 

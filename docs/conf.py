@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from steerlib.maps import METHODS  # noqa: E402
 
 project = "Why did the network steer there?"
 author = "the authors of steerlib"
@@ -89,6 +90,13 @@ data/sample_drive/README
 docs/reference
 ```
 """
+MODULE = """### {0}
+
+```{{eval-rst}}
+.. automodule:: {0}
+   :members:
+```
+"""
 THIN = '<mspace width="0.17em"></mspace>'
 RUN = """```{note}
 This is an explorer: in JupyterLab it has sliders. A page has no kernel, so it shows one picture of it. To move
@@ -97,15 +105,18 @@ them, run `make lab` and open `%s`.
 
 
 def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Add the table of contents to the README, and to each explorer how to run it."""
+    """Add the table of contents to the README, the methods to the reference, and to each explorer how to run it."""
     if docname == root_doc:
         source[0] += CONTENTS
+    elif docname == "docs/reference":
+        modules = [method.make.__module__ for method in METHODS.values()]
+        source[0] = source[0].replace("<!-- methods -->", "\n".join(map(MODULE.format, modules)))
     elif docname.startswith("notebooks/"):
         notebook = json.loads(source[0])
         cells = []
         for cell in notebook["cells"]:
             cells.append(cell)
-            if cell["cell_type"] == "code" and re.search(r"^explore\.", "".join(cell["source"]), re.MULTILINE):
+            if cell["cell_type"] == "code" and re.search(r"^explorers\.", "".join(cell["source"]), re.MULTILINE):
                 words = RUN % f"{Path(docname).name}.ipynb"
                 cells.append({"cell_type": "markdown", "id": f"{cell['id']}-run", "metadata": {}, "source": words})
         notebook["cells"] = cells

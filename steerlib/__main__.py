@@ -1,30 +1,28 @@
 """One command for one picture, or for a drive: ``python -m steerlib explain | predict | film`` (notebook 07).
 
-``python -m steerlib check`` tells whether a machine is ready for a class.
+``python -m steerlib check`` tells whether a machine is ready for a class; with a drive, whether its angles can be
+what they are taken for (notebook 01).
 """
+
+from __future__ import annotations
 
 import argparse
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+# Neither loads TensorFlow: a mistake in the arguments is answered before.
+from steerlib.maps import METHODS
+from steerlib.maps.fill import FILLS
+from steerlib.maps.grad_cam import TARGETS
 from steerlib.quiet import held_back
 
-# Only what is light: a mistake in the arguments is answered before TensorFlow is loaded.
-METHODS = (
-    "occlusion",
-    "hypercolumns",
-    "visual-backprop",
-    "grad-cam",
-    "hires-cam",
-    "cam",
-    "gradient-times-input",
-    "integrated-gradients",
-    "smooth-grad",
-)
-TARGETS = ("right", "left", "center", "auto")
+if TYPE_CHECKING:
+    from steerlib.drives import Drive
+    from steerlib.networks.network import Network
+
 WIDTH, BAR = 900, 480  # pixels: of a picture, of its color bar
 
 
@@ -64,36 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def explain(options: argparse.Namespace) -> int:
     """Write a picture of what moved the wheel on one frame."""
-    from steerlib.data import ROAD, WHOLE, check_output, crop_road, preprocess, read_frame
+    from steerlib.drives import crop_road, preprocess, read_frame
+    from steerlib.writing import check_output
 
-    crop = WHOLE if options.whole else ROAD
     with held_back():  # what a decoder says past Python: the error that is raised says it
         frame = read_frame(options.frame)
-    image = preprocess(frame, crop)
     output = Path(options.output or f"{Path(options.frame).stem}_{options.method}.png")
     check_output(output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
-    from steerlib import overlay
-    from steerlib.explain import draw
-    from steerlib.explain import explain as explain_image
+    from steerlib.maps import explain as explain_picture
+    from steerlib.show import overlay
+    from steerlib.show.explanation import draw_map
 
-    model = _model(options.model, [options.method])
-    found = explain_image(
-        model,
-        image,
-        options.method,
-        options.target,
-        options.layer,
-        tuple(options.size or (15, 50)),
-        options.stride,
-        options.fill if options.fill in ("mean", "blur") else 0.0,
-        signed=options.signed,
-    )
+    network = _network(options.model, [options.method])
+    crop = _crop(network, options.whole)
+    settings = {"target": options.target, "signed": options.signed, "stride": options.stride, "layer": options.layer}
+    settings |= {"sizes": tuple(options.size)} if options.size else {}
+    picture = preprocess(frame, crop, network.size)
+    found = explain_picture(network, picture, options.method, fill=options.fill, **settings)
     view = overlay.enlarge(crop_road(frame, crop), WIDTH)
     if options.focus:
         picture, bar = overlay.focus(view, found.map), None
     else:
         limit = overlay.common_limit([found.map])
-        picture, bar = draw(view, found, limit), overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
+        picture, bar = draw_map(view, found, limit), overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
     ruler = max(45.0, 15 * -(-abs(found.angle) // 15))
     _write_picture(overlay.with_angles(picture, bar, found.angle, None, ruler), output)
     print(f"{options.frame}: {_in_words(found.angle)}")
@@ -103,28 +94,28 @@ def explain(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """Print the angle for each frame; one that cannot be read is reported, and the others are still answered."""
-    from steerlib.data import ROAD, WHOLE, preprocess, read_frame
+    from steerlib.drives import preprocess, read_frame
 
-    images, failed = {}, False
+    frames, failed = {}, False
     for name in options.frames:
         try:
             with held_back():  # what a decoder says past Python: the error that is raised says it
-                images[name] = preprocess(read_frame(name), WHOLE if options.whole else ROAD)
+                frames[name] = read_frame(name)
         except (OSError, ValueError) as error:
             _complain(error)
             failed = True
-    if images:
-        from steerlib.model import predict as predict_images
-
-        model = _model(options.model, [])
-        for name, image in images.items():
-            print(f"{name}: {_in_words(float(predict_images(model, image[None])[0]))}")
+    if frames:
+        network = _network(options.model, [])
+        for name, frame in frames.items():
+            angle = network.angle(preprocess(frame, _crop(network, options.whole), network.size))
+            print(f"{name}: {_in_words(angle)}")
     return 2 if failed else 0
 
 
 def film(options: argparse.Namespace) -> int:
     """Film a drive with the maps of one or more methods."""
-    from steerlib.data import check_output, load_drive
+    from steerlib.drives import load_drive
+    from steerlib.writing import check_output
 
     drive = load_drive(options.drive)
     if options.frames:
@@ -132,22 +123,53 @@ def film(options: argparse.Namespace) -> int:
     methods = options.method or ["grad-cam"]
     output = Path(options.output)
     check_output(output, (".mp4", ".webm"))
-    from steerlib.video import render_video
+    from steerlib.show.film import render_video
 
     settings = {"layer": options.layer, "sizes": tuple(options.size or (15,)), "stride": options.stride}
-    model = _model(options.model, methods, drive)
-    path = render_video(drive, model, methods, output, options.fps, **settings)
-    print(f"{path}: {len(drive)} frames of {drive.name}, network {model.name}")
+    network = _network(options.model, methods, drive)
+    path = render_video(drive, network, methods, output, options.fps, **settings)
+    print(f"{path}: {len(drive)} frames of {drive.name}, network {network.name}")
     return 0
 
 
 def check(options: argparse.Namespace) -> int:
-    """See whether this machine is ready for a class."""
+    """See whether this machine is ready for a class, or whether the angles of a drive can be right."""
+    if options.drive:
+        return _check_drive(options.drive)
     from steerlib.check import report, run_checks
 
     results = run_checks()
     print(report(results))
     return 0 if all(result.good for result in results) else 1
+
+
+def get(options: argparse.Namespace) -> int:
+    """List recordings that others published, or fetch one by its name into data/drives."""
+    from steerlib.drives.get import fetch, listing
+
+    if options.name is None:
+        print(listing())
+        return 0
+    folder = fetch(options.name)
+    print(f"{folder} is complete: STEERLIB_DRIVE={folder} make lab")
+    return 0
+
+
+def _check_drive(path: str) -> int:
+    """Print what speaks against the angles of a drive, and what its pictures say about their sign."""
+    from steerlib.drives import AngleWarning, check_angles, load_drive, picture_sign
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AngleWarning)  # it would say the same
+        drive = load_drive(path)
+    with held_back():  # what a decoder says past Python: frames that cannot be read are left out
+        sign = picture_sign(drive)
+        print(drive)
+    doubts = check_angles(drive)
+    for doubt in doubts:
+        print(f"{doubt.what}: {doubt.sentence}")
+    print(f"sign: {sign}{'; drive.angles = -drive.angles turns them' * sign.wrong}")
+    return 1 if doubts or sign.wrong else 0
 
 
 def _parser() -> Parser:
@@ -164,24 +186,29 @@ def _parser() -> Parser:
         return added
 
     one = command(explain, ("frame", {"help": "a picture file"}))
-    one.add_argument("--method", choices=METHODS, default="occlusion")
+    one.add_argument("--method", choices=tuple(METHODS), default="occlusion")
     one.add_argument("--target", choices=TARGETS, default="auto", help="of grad-cam and hires-cam")
     one.add_argument("--signed", action="store_true", help="grad-cam, hires-cam: also what speaks against the target")
     fill = "of hidden windows, and what integrated-gradients starts from"
-    one.add_argument("--fill", choices=("black", "mean", "blur"), default="blur", help=fill)
+    one.add_argument("--fill", choices=FILLS, default="blur", help=fill)
     one.add_argument("--focus", action="store_true", help="sharp where it counts, blurred elsewhere, instead of colors")
     one.add_argument("-o", "--output", help="the picture to write (default: FRAME_METHOD.png in this folder)")
     several = command(predict, ("frames", {"nargs": "+", "metavar": "frame", "help": "picture files"}))
     whole = command(film, ("drive", {"help": "folder, label file or zip archive"}))
-    whole.add_argument("--method", choices=METHODS, action="append", help="repeat it for several side by side")
+    whole.add_argument("--method", choices=tuple(METHODS), action="append", help="repeat it for several side by side")
     whole.add_argument("-o", "--output", required=True, help="the film to write: .mp4 or .webm")
     whole.add_argument("--frames", type=_range, metavar="FIRST:LAST", help="only these, LAST excluded")
     whole.add_argument("--fps", type=_rate, help="frames a second (default: as recorded)")
     for added, stride in ((one, 2), (whole, 8)):
-        added.add_argument("--layer", default="conv3", help="of grad-cam and hires-cam (default: conv3)")
+        added.add_argument("--layer", help="of grad-cam and hires-cam (default: the middle one, of PilotNet conv3)")
         added.add_argument("--size", type=int, action="append", help="side of hidden windows in pixels; repeatable")
         added.add_argument("--stride", type=int, default=stride, help=f"between hidden windows (default: {stride})")
-    commands.add_parser(check.__name__, help=check.__doc__, description=check.__doc__).set_defaults(run=check)
+    ready = commands.add_parser(check.__name__, help=check.__doc__, description=check.__doc__)
+    ready.set_defaults(run=check)
+    ready.add_argument("drive", nargs="?", help="folder, label file or zip archive; without, the machine is checked")
+    gotten = commands.add_parser(get.__name__, help=get.__doc__, description=get.__doc__)
+    gotten.set_defaults(run=get)
+    gotten.add_argument("name", nargs="?", help="of a recording; without, what there is")
     for added in (one, several):
         added.add_argument("--whole", action="store_true", help="the network sees the whole frame, not its lower part")
     return parser
@@ -206,20 +233,27 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _model(name: str | None, methods: Sequence[str], drive: object = None) -> object:
+def _network(name: str | None, methods: Sequence[str], drive: Drive | None = None) -> Network:
     """Load the named network; else that of the drive, or the one that the method needs."""
-    from steerlib.model import load_model
+    from steerlib.networks.files import load_network
 
     if name:
-        return load_model(name)
-    return load_model("pilotnet_gap") if set(methods) == {"cam"} else load_model(drive=drive)
+        return load_network(name)
+    return load_network("pilotnet_gap") if set(methods) == {"cam"} else load_network(drive=drive)
+
+
+def _crop(network: Network, whole: bool) -> tuple[float, float]:
+    """Say which part of a frame's height is shown to a network: its own, else the lower part, or all of it."""
+    from steerlib.drives import ROAD, WHOLE
+
+    return network.crop or (WHOLE if whole else ROAD)
 
 
 def _write_picture(picture: object, path: Path) -> None:
     """Write an RGB picture; an older file is replaced once the new one is complete."""
     import cv2
 
-    from steerlib.data import replacing
+    from steerlib.writing import replacing
 
     encoded = cv2.imencode(path.suffix, picture[..., ::-1])[1]
     with replacing(path) as unfinished:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from steerlib.data import checksums
+from steerlib.writing import checksums
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 INSTALL = "make env, or conda env update -f environment.yml"
@@ -97,11 +97,9 @@ def models() -> str:
 
 def prediction() -> str:
     """Let the shipped network steer on three frames."""
-    from steerlib.model import predict
-
-    sample, model = _sample()
+    sample, network = _sample()
     chosen = [0, len(sample) // 2, len(sample) - 1]
-    errors = abs(predict(model, sample.images(chosen)) - sample.angles[chosen])
+    errors = abs(network.angles(sample.pictures(network, chosen)) - sample.angles[chosen])
     if not errors.max() < ERROR:
         raise Problem(f"off by {errors.max():.0f}° on one of three frames", "git checkout data; then " + INSTALL)
     return f"off by at most {errors.max():.1f}° on three frames"
@@ -109,10 +107,10 @@ def prediction() -> str:
 
 def explanation() -> str:
     """Make one map."""
-    from steerlib.explain import explain
+    from steerlib.maps import explain
 
-    sample, model = _sample()
-    found = explain(model, sample.images([0])[0], "occlusion", stride=8, sizes=(15,)).map
+    sample, network = _sample()
+    found = explain(network, sample.pictures(network, [0])[0], "occlusion", stride=8, sizes=(15,)).map
     strongest = float(abs(found).max())
     if not 0.01 < strongest < 180:
         raise Problem(f"the strongest pixel of a map is {strongest:.2f}°", "git checkout data; then " + INSTALL)
@@ -174,10 +172,10 @@ def report(results: list[Result]) -> str:
 @cache
 def _sample() -> tuple:
     """Load the sample drive and the shipped network."""
-    from steerlib.data import load_drive
-    from steerlib.model import load_model
+    from steerlib.drives import load_drive
+    from steerlib.networks.files import load_network
 
-    return load_drive(DATA / "sample_drive"), load_model(DATA / "models" / "pilotnet.keras")
+    return load_drive(DATA / "sample_drive"), load_network(DATA / "models" / "pilotnet.keras")
 
 
 def _compare(folder: Path) -> int:

@@ -25,6 +25,6 @@ def real_drives() -> Path:
 @pytest.fixture(scope="session")
 def shipped_network() -> Callable:
     """Load a shipped network by its name: once, so that what is traced for it is traced once. No test may change it."""
-    from steerlib.model import load_model  # TensorFlow, which many tests do without
+    from steerlib.networks.files import load_network  # TensorFlow, which many tests do without
 
-    return cache(load_model)
+    return cache(load_network)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steerlib.data import load_drive
-from steerlib.model import load_model
+from steerlib.drives import load_drive
+from steerlib.networks.files import load_network
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -97,23 +97,23 @@ class Answering:
 
 @pytest.fixture(scope="module")
 def network():
-    return load_model()
+    return load_network()
 
 
 @pytest.fixture(scope="module")
-def image():
-    return load_drive().images([run.FRAME])[0]
+def image(network):
+    return load_drive().pictures(network, [run.FRAME])[0]
 
 
 @pytest.fixture(scope="module")
 def effects(network, image):
     """What hiding each window of 15 pixels takes from the network's answer, in radians, one window after the other."""
-    map, whole = np.zeros((66, 200)), network.predict(image[np.newaxis], verbose=0).item()
+    map, whole = np.zeros((66, 200)), network.model.predict(image[np.newaxis], verbose=0).item()
     for row in range(0, 60, 15):
         for column in range(0, 195, 15):
             hidden = image.copy()
             hidden[row : row + 15, column : column + 15] = 0
-            map[row : row + 15, column : column + 15] = whole - float(network(hidden[np.newaxis])[0, 0])
+            map[row : row + 15, column : column + 15] = whole - float(network.model(hidden[np.newaxis])[0, 0])
     return map
 
 

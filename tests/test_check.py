@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steerlib import check, model
+from steerlib import check, maps
 from steerlib.__main__ import main
+from steerlib.maps.method import Explanation
+from steerlib.networks.files import SHIPPED
+from steerlib.networks.network import Network
 
 
 @pytest.mark.parametrize("name", [name for name in check.CHECKS if name != "machine"])
@@ -80,17 +83,15 @@ def test_files_that_are_changed_or_missing(monkeypatch, tmp_path, name, folder, 
 
 
 def test_a_network_that_steers_elsewhere(monkeypatch):
-    monkeypatch.setattr(model, "predict", lambda network, images: np.full(len(images), 99.0))
+    monkeypatch.setattr(Network, "angles", lambda network, pictures: np.full(len(pictures), 99.0))
     assert "off by" in fails("the network steers")
-    monkeypatch.setattr(model, "predict", lambda network, images: np.full(len(images), np.nan))
+    monkeypatch.setattr(Network, "angles", lambda network, pictures: np.full(len(pictures), np.nan))
     assert "off by nan" in fails("the network steers")
 
 
 def test_a_map_that_is_empty(monkeypatch):
-    from steerlib import explain
-
-    found = explain.Explanation(np.zeros((66, 200)), True, "", ("left", "right"), "", 0.0)
-    monkeypatch.setattr(explain, "explain", lambda *arguments, **settings: found)
+    found = Explanation(np.zeros((66, 200)), True, "", ("left", "right"), "", 0.0)
+    monkeypatch.setattr(maps, "explain", lambda *arguments, **settings: found)
     assert "0.00°" in fails("a map is made")
 
 
@@ -118,4 +119,4 @@ def test_the_command_prints_a_table_and_its_status_tells(monkeypatch, capsys):
 
 def test_the_checksums_are_those_of_the_shipped_networks():
     lines = (check.DATA / "models" / "SHA256SUMS").read_text("utf-8").splitlines()
-    assert {Path(line.split("  ")[1]).stem for line in lines} == set(model.SHIPPED)
+    assert {Path(line.split("  ")[1]).stem for line in lines} == set(SHIPPED)

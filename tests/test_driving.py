@@ -7,8 +7,22 @@ import keras
 import numpy as np
 import pytest
 
-from steerlib import data, driving, roads
-from steerlib.driving import (
+from steerlib.drives import ROAD, preprocess
+from steerlib.networks.files import load_network
+from steerlib.world import (
+    FRAME_SIZE,
+    MAX_STEERING,
+    SPEED,
+    STEERING_RATIO,
+    WHEEL_BASE,
+    Pose,
+    Scene,
+    display_place,
+    driving,
+    processes,
+    show_wheel,
+)
+from steerlib.world.driving import (
     Log,
     autonomy,
     constant,
@@ -20,8 +34,6 @@ from steerlib.driving import (
     reference,
     save_logs,
 )
-from steerlib.model import load_model
-from steerlib.roads import SPEED, STEERING_RATIO, WHEEL_BASE, Pose, Scene
 
 SEED = 2000
 
@@ -97,7 +109,7 @@ def test_the_wheel_turns_no_faster_than_its_motor_and_no_further_than_its_stop(m
     (driven,) = drive_roads(wild, SEED, 2.0, False)
     step = driving.MAX_RATE * driving.INTERVAL
     assert driven.angle[0] == step and np.abs(np.diff(driven.angle)).max() <= step + 1e-9
-    assert driven.angle.max() == roads.MAX_STEERING and driven.angle.min() >= -roads.MAX_STEERING
+    assert driven.angle.max() == MAX_STEERING and driven.angle.min() >= -MAX_STEERING
 
 
 def test_a_policy_sees_what_the_camera_sees():
@@ -112,13 +124,13 @@ def test_a_policy_sees_what_the_camera_sees():
     images, poses = seen[-1]
     assert images.shape == (3, 66, 200, 3) and images.dtype == np.float32
     for image, seed, pose in zip(images, (SEED, SEED + 1, SEED + 2), poses):
-        expected = Scene(seed).render(pose, (66, 200), crop=data.ROAD)[0]
+        expected = Scene(seed).render(pose, (66, 200), crop=ROAD)[0]
         assert np.array_equal(np.rint(255 * image), expected)
         assert pose.distance == pytest.approx(driving.START + 2 * driving.INTERVAL * SPEED, abs=0.2)
 
 
 def test_a_process_that_dies_on_the_way_is_told_and_replaced(monkeypatch):
-    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
+    monkeypatch.setattr(processes, "cpu_count", lambda: 2)
 
     def killer(images, scenes, poses):
         for child in multiprocessing.active_children():
@@ -182,11 +194,11 @@ def test_pictures_of_a_log_can_be_taken_again_with_what_the_display_showed():
     assert all(np.array_equal(again[i], seen[k][0]) for i, k in enumerate(chosen))
     assert np.array_equal(driven.standing[1:3], driven.angle[:2])
     whole = look_back(driven, [1], whole=True)
-    assert whole.shape == (1, *roads.FRAME_SIZE, 3)
+    assert whole.shape == (1, *FRAME_SIZE, 3)
     # On the whole picture the display stands where the network sees it.
-    small = data.preprocess(whole[0])
+    small = preprocess(whole[0])
     assert np.abs(small - seen[1][0] / 255).mean() < 0.02
-    rows, columns = roads.display_place(66, 200)
+    rows, columns = display_place(66, 200)
     assert np.abs(small - seen[1][0] / 255)[rows, columns][2:-2].mean() < 0.02
 
 
@@ -217,8 +229,8 @@ def test_a_file_without_logs_is_refused(tmp_path, content):
 
 def test_the_display_shows_the_angle_and_nothing_else_changes():
     images = np.random.default_rng(0).random((3, 66, 200, 3)).astype(np.float32)
-    shown = roads.show_wheel(images, np.array([-60.0, 0.0, 400.0]))
-    rows, columns = roads.display_place(66, 200)
+    shown = show_wheel(images, np.array([-60.0, 0.0, 400.0]))
+    rows, columns = display_place(66, 200)
     outside = np.ones((66, 200), bool)
     outside[rows, columns] = False
     assert np.array_equal(shown[:, outside], images[:, outside])
@@ -226,12 +238,12 @@ def test_the_display_shows_the_angle_and_nothing_else_changes():
     assert np.allclose(
         light, [100 - 30, 100, 160], atol=1
     )  # 60° are half of the 60 pixels to one side; 120° is the end
-    off = roads.show_wheel(images, None)
+    off = show_wheel(images, None)
     assert off[:, rows, columns].max() < 0.1
-    again = roads.show_wheel(np.rint(255 * images).astype(np.uint8), np.array([-60.0, 0.0, 400.0]))
+    again = show_wheel(np.rint(255 * images).astype(np.uint8), np.array([-60.0, 0.0, 400.0]))
     assert again.dtype == np.uint8 and np.abs(again / 255 - shown).max() < 0.003
     with pytest.raises(ValueError, match="expected"):
-        roads.show_wheel(images, np.zeros(2))
+        show_wheel(images, np.zeros(2))
 
 
 def test_gusts_push_every_driver_alike_and_leave_nobody_outside():
@@ -264,7 +276,7 @@ def test_the_logs_that_come_with_the_project_are_those_of_its_networks():
     assert judge(drives["pilotnet"]).autonomy >= 99 and judge(drives["reference"]).interventions == 0
     for name in ("pilotnet", "pilotnet_confused, gusts"):
         policy, display = driving.DRIVERS[name.split(",")[0]]
-        (again,) = drive_roads(load_model(policy), driving.ROADS[4], 2.5, False, display, "gusts" in name)
+        (again,) = drive_roads(load_network(policy), driving.ROADS[4], 2.5, False, display, "gusts" in name)
         logged = drives[name][4]
         assert np.abs(again.offset - logged.offset[:25]).max() < 0.03
         assert np.abs(again.angle - logged.angle[:25]).max() < 3

@@ -1,9 +1,12 @@
 """Explorers without a browser: what a hand would do is done to the values of the controls."""
 
 import asyncio
+import importlib
 import re
 import threading
 import traceback
+from dataclasses import replace
+from functools import wraps
 from html import unescape
 
 import cv2
@@ -13,16 +16,25 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from steerlib import explain, explore, overlay, roads
-from steerlib.cam import ledger
-from steerlib.data import Drive, load_drive, preprocess
-from steerlib.gradcam import grad_cam, hires_cam
-from steerlib.hypercolumns import hypercolumns, visual_backprop
-from steerlib.model import pilotnet, pilotnet_gap, predict
-from steerlib.occlusion import occlude, occlusion_map, occlusion_steps
-from steerlib.roads import LABELS
+from steerlib import world
+from steerlib.drives import Drive, load_drive, preprocess
+from steerlib.maps import METHODS, explain, methods
+from steerlib.maps.cam import ledger
+from steerlib.maps.grad_cam import grad_cam
+from steerlib.maps.hires_cam import hires_cam
+from steerlib.maps.hypercolumns import hypercolumns
+from steerlib.maps.occlusion import occlude, occlusion_map, occlusion_steps
+from steerlib.maps.visual_backprop import visual_backprop
+from steerlib.networks.pilotnet import pilotnet, pilotnet_gap
+from steerlib.networks.training import predict
+from steerlib.show import explorers as explore
+from steerlib.show import overlay
+from steerlib.show.explorers import explorer as explorer_module
+from steerlib.world import LABELS
 
-METHODS = ["occlusion", "hypercolumns", "grad_cam", "compare"]
+# Its name in the package is that of the function.
+OCCLUSION = importlib.import_module("steerlib.show.explorers.occlusion")
+EXPLORERS = ["occlusion", "hypercolumns", "grad_cam", "compare"]
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +56,22 @@ def quick_occlusion(monkeypatch):
         number = {"mean": 0.3, "blur": 0.6}.get(fill, 0) + stride / 20 + len(sizes) / 10
         yield from [None, cv2.GaussianBlur(image[..., 0], (0, 0), sizes[0]) - np.float32(number)]
 
-    monkeypatch.setattr(explore, "occlusion_steps", steps)
+    monkeypatch.setattr(OCCLUSION, "occlusion_steps", steps)
 
 
 @pytest.fixture
 def true_occlusion(monkeypatch, quick_occlusion):
-    monkeypatch.setattr(explore, "occlusion_steps", occlusion_steps)
+    monkeypatch.setattr(OCCLUSION, "occlusion_steps", occlusion_steps)
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """A function that puts another one in the place of a method; its settings keep their names."""
+
+    def put(name, function):
+        monkeypatch.setitem(methods(), name, replace(METHODS[name], make=wraps(METHODS[name].make)(function)))
+
+    return put
 
 
 @pytest.fixture
@@ -74,7 +96,7 @@ def close(explorer, expected):
     return np.abs(seen(explorer)[: len(expected)].astype(int) - expected).mean() < 3
 
 
-@pytest.mark.parametrize("name", ["frames", *METHODS])
+@pytest.mark.parametrize("name", ["frames", *EXPLORERS])
 def test_another_frame_shows_another_picture_of_the_same_size(name, model, drive):
     explorer = explorer_of(name, model, drive)
     pictures = [explorer.picture.value]
@@ -83,7 +105,7 @@ def test_another_frame_shows_another_picture_of_the_same_size(name, model, drive
         explorer.frame.value = index
         pictures.append(explorer.picture.value)
         assert seen(explorer).shape == size and size[1] == 900
-        angle = predict(model, drive.images([index]))[0]
+        angle = predict(model, drive.pictures(model, [index]))[0]
         for text in (
             drive.names[index],
             f"recorded {drive.angles[index]:+.1f}°",
@@ -144,7 +166,7 @@ def test_every_control_changes_the_picture(name, before, control, value, model, 
 
 
 def test_every_control_is_labeled(model, drive):
-    for name in ("frames", *METHODS):
+    for name in ("frames", *EXPLORERS):
         explorer = explorer_of(name, model, drive)
         assert all(control.description for control in (explorer.frame, *explorer.controls.values()))
         assert all(button.tooltip for button in (explorer.back, explorer.forward, explorer.play))
@@ -157,14 +179,14 @@ def test_occlusion_shows_the_map_of_its_settings(model, drive, true_occlusion):
     explorer = explore.occlusion(model, drive.subset([1]))
     explorer.scale.value = "this frame"
     explorer.fill.value = "blur"
-    map = occlusion_map(model, drive.images([1])[0], (15, 50), 4, "blur")
+    map = occlusion_map(model, drive.pictures(model, [1])[0], (15, 50), 4, "blur")
     limit = overlay.common_limit([map])
     view = overlay.enlarge(drive.view(1), 900)
     expected = overlay.mark_peaks(overlay.overlay(view, map, limit, True), map, limit)
     assert close(explorer, expected)
     assert not close(explorer, overlay.overlay(view, -map, limit, True))
     explorer.pair.value, explorer.size.value = False, 31
-    map = occlusion_map(model, drive.images([1])[0], (31,), 4, "blur")
+    map = occlusion_map(model, drive.pictures(model, [1])[0], (31,), 4, "blur")
     assert close(explorer, overlay.overlay(view, map, overlay.common_limit([map]), True))
     explorer.style.value = "magnitude"
     assert close(explorer, overlay.overlay(view, abs(map), overlay.common_limit([map]), False))
@@ -178,7 +200,7 @@ def test_one_window_is_drawn_where_it_hides_and_its_effect_is_told(model, drive)
     black = (seen(explorer)[:297] < 40).all(axis=-1) & (view > 90).any(axis=-1)
     rows, columns = np.nonzero(black)
     assert rows.mean() == pytest.approx(40.5 * 4.5, abs=4) and columns.mean() == pytest.approx(60.5 * 4.5, abs=4)
-    image = drive.images([0])[0]
+    image = drive.pictures(model, [0])[0]
     seen_angle, hidden_angle = predict(model, np.stack([image, occlude(image, (40, 60), 21)]))
     effect = seen_angle - hidden_angle
     assert f"{abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}" in explorer.readout.value
@@ -209,7 +231,7 @@ def test_hypercolumns_multiplies_the_chosen_layers(model, drive):
     explorer = explore.hypercolumns(model, drive)
     for layer in ("conv1", "conv3", "conv4"):
         getattr(explorer, layer).value = False
-    map = hypercolumns(model, drive.images([0])[0], ("conv2", "conv5"))
+    map = hypercolumns(model, drive.pictures(model, [0])[0], ("conv2", "conv5"))
     assert close(explorer, overlay.overlay(overlay.enlarge(drive.view(0), 900), map, 1.0, False))
     assert "conv2 × conv5" in explorer.readout.value
 
@@ -234,7 +256,7 @@ def test_grad_cam_shows_the_map_of_its_settings(method, function, model, drive):
     explorer.method.value, explorer.layer.value, explorer.target.value = method, "conv4", "left"
     explorer.scale.value = "this frame"
     view = overlay.enlarge(drive.view(0), 900)
-    map = function(model, drive.images([0])[0], "conv4", "left")
+    map = function(model, drive.pictures(model, [0])[0], "conv4", "left")
     assert close(explorer, overlay.overlay(view, map, overlay.common_limit([map]), False))
 
 
@@ -252,7 +274,7 @@ def test_red_is_right_whether_the_target_is_left_or_right(model, drive):
     explorer.method.value, explorer.signed.value, explorer.scale.value = "hires-cam", True, "this frame"
     explorer.target.value = "right"
     right = seen(explorer)
-    map = hires_cam(model, drive.images([0])[0], target="right", signed=True)
+    map = hires_cam(model, drive.pictures(model, [0])[0], target="right", signed=True)
     limit = overlay.common_limit([map])
     expected = overlay.overlay(overlay.enlarge(drive.view(0), 900), map, limit, True)
     assert close(explorer, overlay.mark_peaks(expected, map, limit))
@@ -263,8 +285,8 @@ def test_red_is_right_whether_the_target_is_left_or_right(model, drive):
     assert "Red speaks for center, blue for away" in explorer.readout.value
 
 
-def test_a_map_of_zeros_is_said_to_be_one(model, drive, monkeypatch):
-    monkeypatch.setattr(explain, "grad_cam", lambda *_: np.zeros((66, 200), np.float32))
+def test_a_map_of_zeros_is_said_to_be_one(model, drive, replaced):
+    replaced("grad-cam", lambda *_, **__: np.zeros((66, 200), np.float32))
     explorer = explore.grad_cam(model, drive)
     assert "The map is zero" in explorer.readout.value and explorer.error.value == ""
 
@@ -276,7 +298,7 @@ def test_focus_draws_the_map_at_hand_without_asking_again(model, drive, monkeypa
         asked.append(settings)
         return [np.tile(np.linspace(-1, 0.5, 200, dtype=np.float32), (66, 1))]
 
-    monkeypatch.setattr(explore, "occlusion_steps", ask)
+    monkeypatch.setattr(OCCLUSION, "occlusion_steps", ask)
     explorer = explore.occlusion(model, drive)
     explorer.style.value = "focus"
     asked.clear()
@@ -292,7 +314,7 @@ def test_visual_backprop_takes_all_layers(model, drive):
     explorer = explore.hypercolumns(model, drive)
     explorer.method.value = "visual-backprop"
     assert all(getattr(explorer, f"conv{i}").disabled for i in range(1, 6))
-    map = visual_backprop(model, drive.images([0])[0])
+    map = visual_backprop(model, drive.pictures(model, [0])[0])
     assert close(explorer, overlay.overlay(overlay.enlarge(drive.view(0), 900), map, 1.0, False))
     explorer.method.value = "hypercolumns"
     assert not any(getattr(explorer, f"conv{i}").disabled for i in range(1, 6))
@@ -301,7 +323,10 @@ def test_visual_backprop_takes_all_layers(model, drive):
 def test_cam_tells_the_account(drive):
     model = pilotnet_gap(seed=2)
     explorer = explore.cam(model, drive)
-    map, account = explain.explain(model, drive.images([0])[0], "cam").map, ledger(model, drive.images([0])[0])
+    map, account = (
+        explain(model, drive.pictures(model, [0])[0], "cam").map,
+        ledger(model, drive.pictures(model, [0])[0]),
+    )
     explorer.scale.value = "this frame"
     limit = overlay.common_limit([map])
     view = overlay.enlarge(drive.view(0), 900)
@@ -311,13 +336,13 @@ def test_cam_tells_the_account(drive):
     assert "CAM needs" in explore.cam(pilotnet(seed=2), drive).error.value
 
 
-def test_all_frames_share_a_scale(model, drive, monkeypatch):
-    strength = {round(float(drive.images([i]).sum())): 10.0**i for i in range(4)}
+def test_all_frames_share_a_scale(model, drive, replaced):
+    strength = {round(float(drive.pictures(model, [i]).sum())): 10.0**i for i in range(4)}
 
-    def fake(_model, image, *_settings):
+    def fake(_network, image, **_settings):
         return np.full((66, 200), strength[round(float(image.sum()))], np.float32)
 
-    monkeypatch.setattr(explain, "grad_cam", fake)
+    replaced("grad-cam", fake)
     explorer = explore.grad_cam(model, drive)
     view = overlay.enlarge(drive.view(2), 900)
     explorer.frame.value = 2
@@ -348,7 +373,7 @@ def test_frames_shows_labels_where_there_are_some(drive):
     assert np.abs(picture[20, 450] - blue).max() < 8 and np.abs(picture[350, 450] - gray).max() < 8
 
 
-@pytest.mark.parametrize("name", ["frames", *METHODS])
+@pytest.mark.parametrize("name", ["frames", *EXPLORERS])
 def test_a_drive_of_one_frame(name, model, drive):
     explorer = explorer_of(name, model, drive.subset([2]))
     before = explorer.picture.value
@@ -359,7 +384,7 @@ def test_a_drive_of_one_frame(name, model, drive):
     assert explorer.picture.value == before and explorer.error.value == ""
 
 
-@pytest.mark.parametrize("name", ["frames", *METHODS])
+@pytest.mark.parametrize("name", ["frames", *EXPLORERS])
 def test_a_drive_without_frames_is_refused(name, model, drive):
     with pytest.raises(ValueError, match="'rendered' has no frame"):
         explorer_of(name, model, drive.subset([]))
@@ -409,7 +434,7 @@ def broken(drive, monkeypatch):
     return lost.append
 
 
-@pytest.mark.parametrize("name", ["frames", *METHODS])
+@pytest.mark.parametrize("name", ["frames", *EXPLORERS])
 def test_a_frame_that_cannot_be_read_gives_a_message(name, model, drive, broken, caplog):
     broken(2)
     explorer = explorer_of(name, model, drive)
@@ -424,7 +449,7 @@ def test_a_frame_that_cannot_be_read_gives_a_message(name, model, drive, broken,
     assert close(explorer, before) and explorer.error.value == ""
 
 
-@pytest.mark.parametrize("name", ["frames", *METHODS])
+@pytest.mark.parametrize("name", ["frames", *EXPLORERS])
 def test_the_first_frame_cannot_be_read(name, model, drive, broken):
     size = seen(explorer_of(name, model, drive)).shape
     broken(0)
@@ -438,16 +463,18 @@ def test_the_first_frame_cannot_be_read(name, model, drive, broken):
 
 
 @pytest.mark.parametrize(
-    ("name", "function"),
-    [("occlusion", "occlusion_steps"), ("hypercolumns", "hypercolumns"), ("grad_cam", "grad_cam")],
+    ("name", "method"), [("occlusion", None), ("hypercolumns", "hypercolumns"), ("grad_cam", "grad-cam")]
 )
-def test_an_exception_in_a_method_is_shown_and_logged(name, function, model, drive, monkeypatch):
-    def fail(*_arguments):
+def test_an_exception_in_a_method_is_shown_and_logged(name, method, model, drive, monkeypatch, replaced):
+    def fail(*_arguments, **_settings):
         raise ArithmeticError("no such luck")
 
     explorer, logged = explorer_of(name, model, drive), []
     monkeypatch.setattr(explorer.log, "exception", lambda *_: logged.append(traceback.format_exc()))
-    monkeypatch.setattr(explore if name == "occlusion" else explain, function, fail)
+    if method is None:
+        monkeypatch.setattr(OCCLUSION, "occlusion_steps", fail)
+    else:
+        replaced(method, fail)
     explorer.frame.value = 1
     assert "ArithmeticError: no such luck" in explorer.error.value
     assert len(logged) == 1 and "in fail" in logged[0]
@@ -481,17 +508,17 @@ def test_the_copied_lines_make_the_map_and_the_picture(name, settings, model, dr
     explorer = explorer_of(name, model, drive)
     for control, value in {"frame": 1, **settings}.items():
         getattr(explorer, control).value = value
-    names, (picture,) = copied(explorer, model=model, drive=drive)
+    names, (picture,) = copied(explorer, network=model, drive=drive)
     np.testing.assert_allclose(names["shown"].map, explorer.map, atol=1e-4)
     assert close(explorer, picture)
-    other, _ = copied(explorer, model=model, drive=drive.subset([0, 2]))
+    other, _ = copied(explorer, network=model, drive=drive.subset([0, 2]))
     assert not np.allclose(other["shown"].map, explorer.map, atol=1e-4)
 
 
 def test_the_copied_lines_hide_the_window(model, drive, capsys):
     explorer = explore.occlusion(model, drive)
     explorer.show.value, explorer.column.value, explorer.row.value = "one window", 60, 40
-    _, (picture,) = copied(explorer, model=model, drive=drive)
+    _, (picture,) = copied(explorer, network=model, drive=drive)
     assert close(explorer, picture)
     effect = float(re.search(r"\[ *(.*?)\]", capsys.readouterr().out)[1])
     assert f"{abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}" in explorer.readout.value
@@ -505,12 +532,12 @@ def test_the_copied_lines_show_the_frame(mirrored, drive):
     assert np.array_equal(picture, drive.frame(2)[:, :: -1 if mirrored else 1])
     explorer.show.value = "network's input"
     _, (picture,) = copied(explorer, drive=drive)
-    np.testing.assert_allclose(picture, drive.images([2])[0][:, :: -1 if mirrored else 1], atol=0.01)
+    np.testing.assert_allclose(picture, drive.pixels([2])[0][:, :: -1 if mirrored else 1] / 255, atol=0.01)
 
 
 def test_the_copied_lines_know_the_notebooks_names(model, drive, monkeypatch):
     notebook = type("Shell", (), {"user_ns": {"_1": model, "net": model, "road": drive}})
-    monkeypatch.setattr(explore, "get_ipython", notebook)
+    monkeypatch.setattr(explorer_module, "get_ipython", notebook)
     explorer = explore.grad_cam(model, drive)
     names, _ = copied(explorer, net=model, road=drive)
     np.testing.assert_allclose(names["shown"].map, explorer.map, atol=1e-4)
@@ -527,16 +554,16 @@ def test_a_mirrored_frame_has_the_mirrored_angle(model, drive):
 
 def test_compare_shows_every_method_that_suits_the_network(model, drive):
     explorer = explore.compare(model, drive)
-    assert list(explorer.map) == [name for name in explain.METHODS if name != "cam"]
-    assert list(explore.compare(pilotnet_gap(seed=2), drive).map) == list(explain.METHODS)
+    assert list(explorer.map) == [name for name in METHODS if name != "cam"]
+    assert list(explore.compare(pilotnet_gap(seed=2), drive).map) == list(METHODS)
     for scale in ("this frame", "whole drive"):
         explorer.scale.value, explorer.frame.value = scale, 1
-        names, pictures = copied(explorer, model=model, drive=drive)
+        names, pictures = copied(explorer, network=model, drive=drive)
         assert len(pictures) == len(explorer.map)
         np.testing.assert_allclose(names["shown"].map, list(explorer.map.values())[-1], atol=1e-4)
     limits = {}
     for name, map in explorer.map.items():
-        maps = [explain.explain(model, image, name, stride=8, signed=True).map for image in drive.images()]
+        maps = [explain(model, image, name, stride=8, signed=True).map for image in drive.pictures(model)]
         np.testing.assert_allclose(map, maps[1], atol=1e-4)
         limits[name] = overlay.common_limit(maps)
     assert str({name: float(f"{limit:.6g}") for name, limit in limits.items()}) in unescape(explorer.code.value)
@@ -561,7 +588,7 @@ def test_a_network_without_convolutions_has_the_methods_that_need_none(drive):
 
 @pytest.fixture(scope="module")
 def road():
-    return roads.Scene(2003)
+    return world.Scene(2003)
 
 
 def test_the_car_can_be_moved_and_things_taken_away(model, road):
@@ -573,26 +600,26 @@ def test_the_car_can_be_moved_and_things_taken_away(model, road):
         before = explorer.picture.value
         getattr(explorer, control).value = value
         assert explorer.picture.value != before and not explorer.error.value, control
-    pose = roads.Pose(130.0, 0.8, np.radians(-2.0))
+    pose = world.Pose(130.0, 0.8, np.radians(-2.0))
     seen_by = {}
     for gone in ((), ("center_line",), ("center_line", "display")):
         for name in gone:
             getattr(explorer, name).value = False
         image = road.render(pose, (66, 200), [name for name in gone if name != "display"], (106 / 256, 1.0))[0]
         if "display" not in gone:
-            image = roads.show_wheel(image[None], [road.steering(pose) + 25])[0]
+            image = world.show_wheel(image[None], [road.steering(pose) + 25])[0]
         seen_by[gone] = predict(model, image[None] / np.float32(255))[0]
         assert f"network {seen_by[gone]:+.1f}°" in explorer.readout.value
         assert f"reference {road.steering(pose):+.1f}°" in explorer.readout.value
     everything = road.render(pose, (66, 200), crop=(106 / 256, 1.0))[0]
-    everything = roads.show_wheel(everything[None], [road.steering(pose) + 25])[0] / np.float32(255)
-    found = explain.explain(model, everything, "integrated-gradients")
+    everything = world.show_wheel(everything[None], [road.steering(pose) + 25])[0] / np.float32(255)
+    found = explain(model, everything, "integrated-gradients")
     assert np.allclose(explorer.map, found.map, atol=1e-4)
     gone = np.abs(everything - image / np.float32(255)).max(axis=-1) > 0.02
     assert f"the map promised {-found.map[gone].sum():+.1f}°" in explorer.readout.value
     change = seen_by["center_line", "display"] - seen_by[()]
     assert f"turned the wheel by {change:+.1f}°" in explorer.readout.value
-    explorer.network.value = "other"
+    explorer.driver.value = "other"
     assert f"network {seen_by['center_line', 'display']:+.1f}°" not in explorer.readout.value
 
 
@@ -600,7 +627,7 @@ def test_the_copied_lines_make_the_map_of_a_road(model, road):
     explorer = explore.driving(model, road, display=True)
     for control, value in {"frame": 60, "offset": -0.7, "lie": 10.0, "method": "hires-cam"}.items():
         getattr(explorer, control).value = value
-    names, (picture,) = copied(explorer, model=model)
+    names, (picture,) = copied(explorer, network=model)
     np.testing.assert_allclose(names["shown"].map, explorer.map, atol=1e-3)
     assert picture.shape == (297, 900, 3)
     assert "promises no sum" not in explorer.readout.value  # nothing is taken away
@@ -626,7 +653,7 @@ def on_the_page(monkeypatch):
                 await asyncio.sleep(0.001)
 
         with monkeypatch.context() as page:
-            page.setattr(explore, "_page_asks", lambda: True)
+            page.setattr(explorer_module, "_page_asks", lambda: True)
             asyncio.run(run())
 
     return change
@@ -648,7 +675,7 @@ def steps_of(explorer, count):
 
 def test_newer_values_replace_older_ones(drive, on_the_page, monkeypatch):
     explorer = explore.frames(drive)
-    monkeypatch.setattr(explore, "PAUSE", 0.2)  # longer than a busy machine takes from one value to the next
+    monkeypatch.setattr(explorer_module, "PAUSE", 0.2)  # longer than a busy machine takes from one value to the next
     drawn = steps_of(explorer, 1)
     on_the_page(explorer, *((0, "frame", value) for value in (1, 2, 3, 1, 2)))
     assert drawn == [(2, 0)]
@@ -671,19 +698,19 @@ def test_a_cell_has_the_last_word_while_the_page_is_drawn(drive, on_the_page):
     drawn = steps_of(explorer, 50)
 
     async def run():
-        explore._page_asks = lambda: True
+        explorer_module._page_asks = lambda: True
         explorer.frame.value = 1
         await asyncio.sleep(0.02)
-        explore._page_asks = lambda: False
+        explorer_module._page_asks = lambda: False
         explorer.frame.value = 3
         assert "step 49" in explorer.readout.value  # the next line of the cell finds the finished picture
         await explorer._task
 
-    page_asks = explore._page_asks
+    page_asks = explorer_module._page_asks
     try:
         asyncio.run(run())
     finally:
-        explore._page_asks = page_asks
+        explorer_module._page_asks = page_asks
     assert drawn[-1] == (3, 49) and (1, 49) not in drawn
 
 
@@ -704,8 +731,10 @@ def test_occlusion_shows_a_coarse_map_first(model, drive, true_occlusion, on_the
     on_the_page(explorer, (0, "frame", 1))
     (coarse, first), (fine, _) = shown
     assert "Coarse: a window every 15 pixels" in coarse and "Coarse" not in fine
-    np.testing.assert_allclose(first, occlusion_map(model, drive.images([1])[0], (15, 50), 15), atol=1e-4)
-    np.testing.assert_allclose(explorer.map, occlusion_map(model, drive.images([1])[0], (15, 50), 4), atol=1e-4)
+    np.testing.assert_allclose(first, occlusion_map(model, drive.pictures(model, [1])[0], (15, 50), 15), atol=1e-4)
+    np.testing.assert_allclose(
+        explorer.map, occlusion_map(model, drive.pictures(model, [1])[0], (15, 50), 4), atol=1e-4
+    )
 
 
 def test_a_closed_explorer_stops_and_leaves_nothing(drive, on_the_page):
@@ -722,7 +751,7 @@ def test_a_closed_explorer_stops_and_leaves_nothing(drive, on_the_page):
 
 def test_explorers_run_with_the_true_network_on_a_recorded_drive(real_drives, true_occlusion):
     model, drive = pilotnet(seed=3), load_drive(real_drives / "udacity-sim").subset([0, 180])
-    for name in ("frames", *METHODS):
+    for name in ("frames", *EXPLORERS):
         explorer = explorer_of(name, model, drive)
         before = explorer.picture.value
         explorer.frame.value = 1

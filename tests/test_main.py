@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from steerlib import __main__ as command
-from steerlib import model, overlay
-from steerlib.data import load_drive, read_frame
-from steerlib.explain import METHODS, draw, explain
-from steerlib.model import load_model, predict
+from steerlib.drives import load_drive, read_frame
+from steerlib.maps import METHODS, explain
+from steerlib.networks import files
+from steerlib.show import overlay
+from steerlib.show.explanation import draw_map
 
 FRAME = Path(__file__).resolve().parents[1] / "data" / "sample_drive" / "120.jpg"
 
@@ -22,10 +23,12 @@ FRAME = Path(__file__).resolve().parents[1] / "data" / "sample_drive" / "120.jpg
 def once(shipped_network, monkeypatch):
     """A command loads and traces no network that another did; `test_quiet` has one in a process of its own."""
 
-    def load(name="pilotnet", drive=None):
-        return shipped_network(name) if drive is None and name in model.SHIPPED else load_model(name, drive)
+    load_network = files.load_network
 
-    monkeypatch.setattr(model, "load_model", load)
+    def load(name="pilotnet", drive=None):
+        return shipped_network(name) if drive is None and name in files.SHIPPED else load_network(name, drive)
+
+    monkeypatch.setattr(files, "load_network", load)
 
 
 @pytest.fixture
@@ -44,9 +47,12 @@ def run(capfd, *arguments):
 
 
 def test_the_choices_are_those_of_the_package():
-    from steerlib.gradcam import TARGETS
+    from steerlib.maps.grad_cam import TARGETS
 
-    assert command.METHODS == tuple(METHODS) and set(command.TARGETS) == set(TARGETS)
+    commands = command._parser()._subparsers._group_actions[0].choices
+    one, whole = (commands[name]._option_string_actions for name in ("explain", "film"))
+    assert tuple(one["--method"].choices) == tuple(whole["--method"].choices) == tuple(METHODS)
+    assert set(one["--target"].choices) == set(TARGETS)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -56,15 +62,15 @@ def test_explain_writes_a_picture_and_tells_the_angle(method, focus, here, capfd
     status, out, err = run(capfd, "explain", FRAME, "--method", method, *arguments, *focus)
     assert (status, err) == (0, "")
     drive = load_drive(FRAME.parent)
-    image = drive.images([120])
     network = shipped_network("pilotnet_gap" if method == "cam" else "pilotnet")
-    angle = predict(network, image)[0]
+    image = drive.pictures(network, [120])
+    angle = network.angles(image)[0]
     assert f"{angle:+.1f}°" in out and f"120_{method}.png" in out
     picture = read_frame(here / f"120_{method}.png")
     assert picture.shape == (357, 900, 3)
     found = explain(network, image[0], method, stride=8 if arguments else 2)
     view = overlay.enlarge(drive.view(120), 900)
-    expected = overlay.focus(view, found.map) if focus else draw(view, found)
+    expected = overlay.focus(view, found.map) if focus else draw_map(view, found)
     assert np.abs(picture[:297].astype(float) - expected).mean() < 0.1
     assert (picture[300:] < 100).all(axis=2).any()  # the ruler with the angle
     assert [path.name for path in here.iterdir()] == [f"120_{method}.png"]  # nothing else is left behind
@@ -81,7 +87,7 @@ def test_options_reach_the_method(here, capfd, shipped_network):
         ]
     ):
         method = options[1] if options[0] == "--method" else "occlusion"
-        found = explain(network, drive.images([120])[0], method, **settings)
+        found = explain(network, drive.pictures(network, [120])[0], method, **settings)
         status, out, _ = run(capfd, "explain", FRAME, *options, "-o", f"{k}.png")
         assert status == 0 and found.words in out
         picture = read_frame(f"{k}.png")[:297].astype(float)

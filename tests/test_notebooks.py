@@ -16,7 +16,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted(FOLDER.glob("solutions/*.ipynb"))
 # Traces of the machine that ran a notebook: folders and addresses in its memory.
@@ -27,8 +28,8 @@ LINK = re.compile(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"")
 
 
 def load(name):
-    """A module that stands beside the notebooks."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    """A module of the folder tools."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -145,7 +146,7 @@ def test_the_clock_is_set(path):
     notebook = read(path)
     before = [cell.source for cell in notebook.cells]
     clock.set_clock(notebook)
-    assert [cell.source for cell in notebook.cells] == before, "run `python notebooks/clock.py`"
+    assert [cell.source for cell in notebook.cells] == before, "run `python tools/clock.py`"
     minutes = [int(found) for source in before for found in re.findall(r"^\*minute (\d+) of", source, re.MULTILINE)]
     assert len(minutes) >= 8 and minutes == sorted(minutes)
 
@@ -284,8 +285,8 @@ def test_log_lines_go_and_warnings_stay():
 # What a reader would see as an error, beside what is none: source, tag, and what nbmake says, None if it must pass.
 EXPLORER = """
 import numpy as np
-from steerlib.data import Drive
-from steerlib.explore import Drawing, Explorer
+from steerlib import Drive
+from steerlib.show.explorers import Drawing, Explorer
 drive = Drive.from_arrays("two", np.zeros((2, 256, 455, 3), np.uint8), np.zeros(2, np.float32))
 def draw(scene):
     if scene.index == 1:
@@ -312,15 +313,23 @@ CASES = {
         None,
         "ZeroDivisionError",
     ),
+    "box": ("from steerlib import show_box\nwith show_box():\n    print('1/2 loss: 0.5')\n    1 / 0", None, "ZeroDiv"),
     "alert": (EXPLORER + "explorer.frame.value = 1", None, "the second frame is bad"),
     "on_purpose": ("import ipywidgets\nwith ipywidgets.Output():\n    1 / 0", "raises-exception", None),
 }
 
 
 def copy_tools(folder):
-    """The files that decide how the notebooks in a folder are run."""
-    for name in ("conftest.py", "execute.py"):
-        shutil.copy(FOLDER / name, folder)
+    """The files that decide how notebooks are run, as they lie in the repository; return the notebooks' folder."""
+    for name in ("tools", "notebooks"):
+        (folder / name).mkdir()
+    for name in ("conftest.py", "tools/execute.py"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder / "notebooks"
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def write(path, *sources, tag=None):
@@ -337,16 +346,15 @@ def python(*arguments, cwd, **variables):
 def nbmake(tmp_path_factory):
     """Run all cases under nbmake, on two cores; name -> what it says of a failure, and what it left behind."""
     folder, report = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("report") / "report.xml"
-    copy_tools(folder)
+    notebooks = copy_tools(folder)
     for name, (source, tag, _) in CASES.items():
-        write(folder / f"{name}.ipynb", source, "'the next cell'", tag=tag)
-    before = {path: path.read_bytes() for path in folder.rglob("*")}
+        write(notebooks / f"{name}.ipynb", source, "'the next cell'", tag=tag)
+    before = contents(folder)
     options = ["-p", "no:cacheprovider", "-n", "2", "--nbmake", f"--junitxml={report}"]
-    run = python("-m", "pytest", *options, str(folder), cwd=folder)
+    run = python("-m", "pytest", *options, "notebooks", cwd=folder)
     assert report.exists(), run.stdout + run.stderr
     said = {case.get("name"): "".join(case.itertext()) for case in ElementTree.parse(report).iter("testcase")}
-    after = {path: path.read_bytes() for path in folder.rglob("*")}
-    return said, before, after
+    return said, before, contents(folder)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -381,8 +389,8 @@ def test_nbmake_leaves_nothing_behind(nbmake):
 
 
 def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path):
-    copy_tools(tmp_path)
-    good, bad, edited = (tmp_path / name for name in ("01_good.ipynb", "02_bad.ipynb", "03_edited.ipynb"))
+    notebooks = copy_tools(tmp_path)
+    good, bad, edited = (notebooks / name for name in ("01_good.ipynb", "02_bad.ipynb", "03_edited.ipynb"))
     environment = "import os\nprint(os.environ.get('STEERLIB_DRIVE'), os.listdir(os.environ['STEERLIB_MODELS']))"
     widget = "import ipywidgets\nprint('above', end='\\rA')\nipywidgets.IntSlider()"
     log = "import sys\nprint('1%\\r100%', file=sys.stderr)\n6 * 7"
@@ -392,16 +400,16 @@ def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path)
     write(good, environment, widget, "", log, drawn, shown)
     write(bad, "1", "import ipywidgets\nwith ipywidgets.Output():\n    {}['gone']")
     write(edited, "open('03_edited.ipynb', 'a').write(' ')")
-    written, names = {path: path.read_bytes() for path in (bad, edited)}, sorted(os.listdir(tmp_path))
+    written, names = {path: path.read_bytes() for path in (bad, edited)}, sorted(os.listdir(notebooks))
     ids = [cell.id for cell in read(good).cells]
 
-    run = python("execute.py", cwd=tmp_path, STEERLIB_DRIVE="/nowhere", STEERLIB_MODELS="/nowhere")
+    run = python("tools/execute.py", cwd=tmp_path, STEERLIB_DRIVE="/nowhere", STEERLIB_MODELS="/nowhere")
     assert run.returncode == 1
     assert "02_bad.ipynb: code cell [2] failed" in run.stderr and "KeyError: 'gone'" in run.stderr
     assert "03_edited.ipynb: changed" in run.stderr and "01_good" not in run.stderr
     assert bad.read_bytes() == written[bad]
     assert edited.read_bytes() == written[edited] + b" "
-    assert sorted(os.listdir(tmp_path)) == names, "a temporary file is left"
+    assert sorted(os.listdir(notebooks)) == names, "a temporary file is left"
 
     notebook = read(good)
     assert [cell.id for cell in notebook.cells] == ids
@@ -416,7 +424,7 @@ def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path)
     assert not any("not run" not in problem for problem in outputs(notebook))
 
     stored = good.read_bytes()
-    run = python("execute.py", "notebooks/01_good.ipynb", cwd=tmp_path)
+    run = python("../tools/execute.py", "notebooks/01_good.ipynb", cwd=notebooks)
     assert run.returncode == 0 and run.stdout.startswith("01_good.ipynb: ")
     assert good.read_bytes() == stored, "the same notebook gives another file"
-    assert python("execute.py", "09", cwd=tmp_path).returncode == 1
+    assert python("tools/execute.py", "09", cwd=tmp_path).returncode == 1

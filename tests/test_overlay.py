@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from steerlib import overlay as o
-from steerlib.roads import LABELS
+from steerlib.show import overlay as o
+from steerlib.world import LABELS
 
 # What a person without green cones sees of linear RGB: Machado, Oliveira and Fernandes, 2009, table 1.
 DEUTERANOPIA = np.array(

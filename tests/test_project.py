@@ -50,7 +50,7 @@ def test_environment_lists_nothing_twice():
 
 
 def test_make_and_conda_install_the_same():
-    assert set(PROJECT["optional-dependencies"]) == {"lab", "test", "book"}
+    assert set(PROJECT["optional-dependencies"]) == {"bags", "lab", "test", "book"}
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert "--constraint constraints.txt --editable '.[lab,test,book]'" in makefile
 
@@ -165,7 +165,7 @@ def test_links_to_files_lead_somewhere(name):
     assert missing == []
 
 
-@pytest.mark.parametrize("module", ["data", "roads", "overlay"])
+@pytest.mark.parametrize("module", ["drives", "world", "show.overlay"])
 def test_pictures_and_roads_do_not_wait_for_tensorflow(module):
     code = f"import sys, steerlib.{module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -45,7 +45,7 @@ def load(tmp_path):
 def test_nothing_is_said_where_nothing_is_wrong(how, tmp_path):
     (tmp_path / "script.py").write_text("import steerlib\nimport tensorflow as tf\nprint(tf.constant(1.0))\n")
     arguments = {
-        "command": ("-c", "from steerlib.model import load_model; print(load_model().name)"),
+        "command": ("-c", "from steerlib import load_network; print(load_network().name)"),
         "script": (tmp_path / "script.py",),
         "module": ("-m", "steerlib", "predict", FRAME),
     }[how]
@@ -54,7 +54,7 @@ def test_nothing_is_said_where_nothing_is_wrong(how, tmp_path):
 
 
 def test_tensorflow_is_not_loaded_before_it_is_needed():
-    run = python("-c", "import sys, steerlib, steerlib.__main__, steerlib.data; print('tensorflow' in sys.modules)")
+    run = python("-c", "import sys, steerlib, steerlib.__main__, steerlib.drives; print('tensorflow' in sys.modules)")
     assert (run.stdout, run.stderr) == ("False\n", "")
 
 

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from steerlib import roads, world
-from steerlib.data import IMAGE_SIZE, ROAD, WHOLE, Drive, load_drive, preprocess
-from steerlib.roads import (
+from steerlib import world
+from steerlib.drives import ROAD, WHOLE, Drive, load_drive, preprocess
+from steerlib.networks.pilotnet import SIZE
+from steerlib.world import (
     ELEMENTS,
     LABELS,
     SHADOW,
@@ -19,9 +20,14 @@ from steerlib.roads import (
     Pose,
     Scene,
     advance,
+    camera,
+    processes,
     render_counterfactuals,
     render_drive,
     render_views,
+    sample_drive,
+    textures,
+    things,
 )
 
 FOCAL = 455 / 2 / np.tan(np.radians(30))  # pixels, of a frame 455 wide: 60° from the left border to the right
@@ -88,12 +94,12 @@ def compose(road, walls=(), objects=(), vehicles=(), **light):
     walls = [*walls, hand_made_wall("hedges", "vegetation", "hedge", far, far + 20, 9.0, 1.0)]
     objects = [*objects, hand_made_object("trees", "vegetation", "bush", far, 9.0, 1.0, 1.0)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world, "make_road", lambda seed, length: road)
-        patch.setattr(world, "make_day", lambda rng: day)
-        patch.setattr(world, "furnish", lambda road, rng: (walls, objects))
-        patch.setattr(world, "place_vehicles", lambda length, rng: list(vehicles))
-        patch.setattr(world, "smooth_noise", lambda rng, n, scale: np.zeros(n, np.float32))
-        patch.setattr(world, "stretches", lambda rng, n, length, weights: np.full(n, 2 if len(weights) == 4 else 1))
+        patch.setattr(camera, "make_road", lambda seed, length: road)
+        patch.setattr(camera, "make_day", lambda rng: day)
+        patch.setattr(camera, "furnish", lambda road, rng: (walls, objects))
+        patch.setattr(camera, "place_vehicles", lambda length, rng: list(vehicles))
+        patch.setattr(camera, "smooth_noise", lambda rng, n, scale: np.zeros(n, np.float32))
+        patch.setattr(camera, "stretches", lambda rng, n, length, weights: np.full(n, 2 if len(weights) == 4 else 1))
         return Scene(0, road.length)
 
 
@@ -139,7 +145,7 @@ def offset_on_circle(x, y, curvature):
     [
         (0, Pose(0), (256, 455), WHOLE),
         (0, Pose(0, 1.5, np.radians(8)), (256, 455), WHOLE),
-        (0, Pose(0, -1, np.radians(-5)), IMAGE_SIZE, ROAD),
+        (0, Pose(0, -1, np.radians(-5)), SIZE, ROAD),
         (1 / 40, Pose(0), (256, 455), WHOLE),
         (-1 / 30, Pose(0, 0.5), (160, 300), WHOLE),
         (1 / 90, Pose(0, 0.8, np.radians(-6)), (256, 455), ROAD),
@@ -160,7 +166,7 @@ def test_labels_of_the_ground_are_those_of_a_pinhole_camera(curvature, pose, siz
     assert clear.sum() > 0.8 * (classes[4] > 0).sum()
     for number, names in ((1, ("shoulder", "grass")), (2, ("edge",)), (3, ("asphalt",)), (4, ("marking",))):
         pixels = clear & (classes[4] == number)
-        if size != IMAGE_SIZE or number > 2:  # in the small picture a pixel is wider than the edge
+        if size != SIZE or number > 2:  # in the small picture a pixel is wider than the edge
             assert pixels.sum() > (100 if number != 2 else 20) * size[1] / 455
         missed = (~is_one_of(labels, names))[pixels].sum()
         assert missed <= (0.03 if number == 4 else 0.002) * pixels.sum(), names  # worn paint has holes
@@ -366,7 +372,7 @@ def test_every_pixel_has_a_label_and_shadows_are_a_bit_on_the_ground(scenes):
 def test_view_is_what_preprocessing_makes_of_the_frame(scenes):
     for seed, pose in VIEWS:
         frame, labels = scenes[seed].render(pose)
-        view, view_labels = scenes[seed].render(pose, IMAGE_SIZE, crop=ROAD)
+        view, view_labels = scenes[seed].render(pose, SIZE, crop=ROAD)
         difference = np.abs(preprocess(frame) - view / 255)
         assert difference.mean() < 0.02
         shrunk = cv2.resize(labels[106:], (200, 66), interpolation=cv2.INTER_NEAREST)
@@ -548,7 +554,7 @@ def test_wall_with_a_transparent_upper_half(monkeypatch, start):
     # A texture repeats along a wall, but its bottom must not shine through at the top, near or far.
     texture = np.zeros((128, 512, 4), np.float32)
     texture[64:, :, 3] = 1
-    monkeypatch.setattr(world, "wall_texture", lambda kind, seed: world.mipmaps(texture, 6))
+    monkeypatch.setattr(things, "wall_texture", lambda kind, seed: textures.mipmaps(texture, 6))
     wall = hand_made_wall("buildings", "building", "building", start, start + 30, -9.0, 8.0)
     scene = compose(hand_made_road(), [wall])
     touched = changed(*(scene.render(Pose(0), without=without)[0] for without in ((), ("buildings",))))
@@ -799,8 +805,8 @@ def test_render_views():
 
 
 def test_views_do_not_depend_on_the_number_of_processes(monkeypatch):
-    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
-    monkeypatch.setattr(roads, "MANY", 60)
+    monkeypatch.setattr(processes, "cpu_count", lambda: 2)
+    monkeypatch.setattr(processes, "MANY", 60)
     drive = render_views([3, 8], 60)
     assert len(drive) == 60 and (drive.angles[:30] > 5).any() and (drive.angles[:30] < -5).any()
     for seed, start in ((3, 0), (8, 30)):
@@ -834,8 +840,8 @@ def test_counterfactuals_are_the_same_views_without_an_element():
 
 
 def test_counterfactuals_do_not_depend_on_the_number_of_processes(monkeypatch):
-    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
-    monkeypatch.setattr(roads, "MANY", 60)
+    monkeypatch.setattr(processes, "cpu_count", lambda: 2)
+    monkeypatch.setattr(processes, "MANY", 60)
     views, without = render_counterfactuals([3, 8], 20, ["hills", "shadows"])
     alone, alone_without = render_counterfactuals(8, 5, ["hills", "shadows"])
     assert (views.pixels(slice(10, 15)) == alone.pixels()).all()
@@ -872,7 +878,7 @@ def contents(folder):
 def test_written_drive_reads_back(tmp_path):
     drive = painted_drive(timestamps=[0, 0.05, 59.9996, 3600.123])
     folder = tmp_path / "a" / "drive"
-    roads.write_drive(folder, drive, "The sums have the sum {digest}.")
+    world.write_drive(folder, drive, "The sums have the sum {digest}.")
     lines = (folder / "data.txt").read_text().splitlines()
     stamped = r"\d+\.jpg -?\d+\.\d+,\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{1,3}"
     assert len(lines) == 4 and all(re.fullmatch(stamped, line) for line in lines)
@@ -892,7 +898,7 @@ def test_written_drive_reads_back(tmp_path):
 
 def test_drive_without_times_and_labels_can_be_written(tmp_path):
     frames = np.zeros((2, 8, 12, 3), np.uint8)
-    roads.write_drive(tmp_path / "drive", Drive.from_arrays("plain", frames, [1, 2]))
+    world.write_drive(tmp_path / "drive", Drive.from_arrays("plain", frames, [1, 2]))
     back = load_drive(tmp_path / "drive")
     assert back.timestamps == pytest.approx([0, 0.1]) and back.labels(0) is None
     assert not (tmp_path / "drive" / "README.md").exists()
@@ -901,8 +907,8 @@ def test_drive_without_times_and_labels_can_be_written(tmp_path):
 def test_drive_replaces_a_drive_and_nothing_else(tmp_path):
     folder = tmp_path / "drive"
     folder.mkdir()
-    roads.write_drive(folder, painted_drive(4), "four")  # into an empty folder
-    roads.write_drive(folder, painted_drive(2), "two")
+    world.write_drive(folder, painted_drive(4), "four")  # into an empty folder
+    world.write_drive(folder, painted_drive(2), "two")
     assert len(load_drive(folder)) == 2
     assert {str(name) for name in contents(folder)} == {
         *("0.jpg", "1.jpg", "README.md", "SHA256SUMS", "data.txt"),
@@ -913,12 +919,12 @@ def test_drive_replaces_a_drive_and_nothing_else(tmp_path):
         (folder / name).write_text("mine")
         before = contents(folder)
         with pytest.raises(FileExistsError, match="other files"):
-            roads.write_drive(folder, painted_drive(3))
+            world.write_drive(folder, painted_drive(3))
         assert contents(folder) == before
         (folder / name).unlink()
     (folder / "SHA256SUMS").unlink()
     with pytest.raises(FileExistsError, match="other files"):
-        roads.write_drive(folder, painted_drive(3))
+        world.write_drive(folder, painted_drive(3))
     assert os.listdir(tmp_path) == ["drive"]
 
 
@@ -927,7 +933,7 @@ def test_drive_replaces_a_drive_and_nothing_else(tmp_path):
 def test_interrupted_writing_changes_nothing(tmp_path, monkeypatch, error, existing):
     folder = tmp_path / "drive"
     if existing:
-        roads.write_drive(folder, painted_drive(2), "before")
+        world.write_drive(folder, painted_drive(2), "before")
     before = contents(tmp_path)
     written, imwrite = [], cv2.imwrite
 
@@ -939,18 +945,18 @@ def test_interrupted_writing_changes_nothing(tmp_path, monkeypatch, error, exist
 
     monkeypatch.setattr(cv2, "imwrite", interrupted)
     with pytest.raises(error, match="disk full"):
-        roads.write_drive(folder, painted_drive(4))
+        world.write_drive(folder, painted_drive(4))
     assert len(written) == 5 and contents(tmp_path) == before
     assert os.listdir(tmp_path) == (["drive"] if existing else [])
 
 
 def test_command_writes_the_sample_drive(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(roads, "SAMPLE_FRAMES", 2)
-    monkeypatch.setattr("sys.argv", ["roads", str(tmp_path / "sample")])
-    roads.main()
+    monkeypatch.setattr(sample_drive, "SAMPLE_FRAMES", 2)
+    monkeypatch.setattr("sys.argv", ["world", str(tmp_path / "sample")])
+    sample_drive.main()
     assert "2 frames" in capsys.readouterr().out
     readme = (tmp_path / "sample" / "README.md").read_text()
-    assert "{" not in readme and f"seed {roads.SAMPLE_SEED}" in " ".join(readme.split()) and "MIT" in readme
+    assert "{" not in readme and f"seed {world.SAMPLE_SEED}" in " ".join(readme.split()) and "MIT" in readme
     assert digest(tmp_path / "sample" / "SHA256SUMS") in readme
 
 
@@ -989,9 +995,9 @@ def test_sample_drive_is_what_the_code_renders(sample, monkeypatch):
 
     with monkeypatch.context() as patch:  # the drive without its pictures
         patch.setattr(Scene, "render", note)
-        again = render_drive(roads.SAMPLE_SEED, len(drive))
+        again = render_drive(world.SAMPLE_SEED, len(drive))
     assert again.angles == pytest.approx(drive.angles, abs=1e-2)
-    scene = Scene(roads.SAMPLE_SEED)
+    scene = Scene(world.SAMPLE_SEED)
     for i in (0, 1, 120, 299):
         frame, labels = render(scene, asked[i])
         difference = np.abs(frame.astype(int) - drive.frame(i))

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 
-from steerlib import roads
+from steerlib.world import processes, render_counterfactuals, render_processes, render_views
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,30 +22,32 @@ ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
 import os
 import cv2, psutil
-from steerlib import roads
-roads.MANY, roads.cpu_count = 2, lambda: 2
-views = roads.render_views(range(3), 4)
-again, without = roads.render_counterfactuals(range(3), 4, roads.ELEMENTS[:8])
+from steerlib import render_counterfactuals, render_views, world
+from steerlib.world import processes
+processes.MANY, processes.cpu_count = 2, lambda: 2
+views = render_views(range(3), 4)
+again, without = render_counterfactuals(range(3), 4, world.ELEMENTS[:8])
 assert (again.pixels() == views.pixels()).all() and len(without) == 8
 started = {child.pid for child in psutil.Process().children()}
-pool = roads.render_processes()
+pool = world.render_processes()
 assert pool.submit(os.getpid).result() in started - {os.getpid()}
 assert pool.submit(cv2.getNumThreads).result() == 1
 loaded = pool.submit(eval, "set(__import__('sys').modules)").result()
-assert "steerlib.roads" in loaded and not loaded & {"tensorflow", "keras", "steerlib.driving"}, loaded
+assert "steerlib.world" in loaded and not loaded & {"tensorflow", "keras", "steerlib.world.driving"}, loaded
 print("done")
 """
 
 # A car whose driver looks, and with it TensorFlow, on whose messages at its start nothing depends.
 DRIVE = """
-from steerlib import driving, roads
-roads.cpu_count = lambda: 2
+from steerlib import drive_roads, world
+from steerlib.world import processes
+processes.cpu_count = lambda: 2
 def ahead(images, scenes, poses):
     assert images.shape == (3, 66, 200, 3) and images.std() > 0.05
     return [0.0] * len(poses)
-logs = driving.drive_roads(ahead, range(3), 0.3, progress=False)
-loaded = roads.render_processes().submit(eval, "set(__import__('sys').modules)").result()
-assert "steerlib.roads" in loaded and not loaded & {"tensorflow", "keras"}, loaded
+logs = drive_roads(ahead, range(3), 0.3, progress=False)
+loaded = world.render_processes().submit(eval, "set(__import__('sys').modules)").result()
+assert "steerlib.world" in loaded and not loaded & {"tensorflow", "keras"}, loaded
 print("done")
 """
 
@@ -86,27 +88,30 @@ def test_cars_are_driven_from_standard_input(tmp_path):
 
 
 def test_processes_are_started_once(monkeypatch):
-    monkeypatch.setattr(roads, "MANY", 2)
-    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
-    roads.render_views(range(2), 2)
+    monkeypatch.setattr(processes, "MANY", 2)
+    monkeypatch.setattr(processes, "cpu_count", lambda: 2)
+    render_views(range(2), 2)
     started = {child.pid for child in psutil.Process().children()}
-    roads.render_counterfactuals(range(5), 5, ["hills"])
-    roads.render_views(range(3), 3)
+    render_counterfactuals(range(5), 5, ["hills"])
+    render_views(range(3), 3)
     assert {child.pid for child in psutil.Process().children()} == started
 
 
 def test_a_process_that_was_killed_is_replaced(monkeypatch):
-    monkeypatch.setattr(roads, "MANY", 2)
-    monkeypatch.setattr(roads, "cpu_count", lambda: 2)
-    expected = roads.render_views(range(2), 2).pixels()
-    psutil.Process(roads.render_processes().submit(os.getpid).result()).kill()
+    monkeypatch.setattr(processes, "MANY", 2)
+    monkeypatch.setattr(processes, "cpu_count", lambda: 2)
+    expected = render_views(range(2), 2).pixels()
+    psutil.Process(render_processes().submit(os.getpid).result()).kill()
     time.sleep(0.5)  # until it is noticed; who needs it at that very moment is told so
-    assert np.array_equal(roads.render_views(range(2), 2).pixels(), expected)
+    assert np.array_equal(render_views(range(2), 2).pixels(), expected)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a terminal of Linux or macOS does")
 def test_interrupted_rendering_ends_with_one_traceback(tmp_path):
-    code = "from steerlib import roads; roads.cpu_count = lambda: 2; print(1); roads.render_views(range(5000), 5000)"
+    code = (
+        "from steerlib.world import processes, render_views; processes.cpu_count = lambda: 2; print(1); "
+        "render_views(range(5000), 5000)"
+    )
     with subprocess.Popen(
         [sys.executable, "-u", "-c", code],
         env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -10,12 +10,14 @@ import pytest
 from scipy import stats
 
 from steerlib import trust
-from steerlib.data import load_drive
-from steerlib.gradcam import hires_cam
-from steerlib.hypercolumns import hypercolumns, visual_backprop
-from steerlib.model import predict
-from steerlib.occlusion import occlusion_map
-from steerlib.roads import LABELS, SHADOW, render_views
+from steerlib.drives import load_drive
+from steerlib.maps.hires_cam import hires_cam
+from steerlib.maps.hypercolumns import hypercolumns
+from steerlib.maps.occlusion import occlusion_map
+from steerlib.maps.visual_backprop import visual_backprop
+from steerlib.networks.network import Network
+from steerlib.networks.training import predict
+from steerlib.world import LABELS, SHADOW, render_views
 
 SIGNED = [name for name in trust.methods() if name not in trust.UNSIGNED]
 LAMPS = ("right", "left", "above")
@@ -46,14 +48,15 @@ def holds(score, value):
 
 @pytest.fixture(scope="module")
 def shipped(shipped_network):
-    return shipped_network("pilotnet"), load_drive().images([30, 150, 290])
+    return shipped_network("pilotnet"), load_drive().pictures(shipped_network("pilotnet"), [30, 150, 290])
 
 
 @pytest.fixture(scope="module")
 def known():
     """The known network, its picture, the lamps, the true map, and the network's maps by all methods."""
     model, (image, regions) = trust.known_network(), trust.known_image()
-    made = trust.make_maps(model, image[np.newaxis], trust.methods(stride=3) | trust.controls(), progress=False)
+    makers = trust.methods(stride=3, layer="conv3") | trust.controls()
+    made = trust.make_maps(model, image[np.newaxis], makers, progress=False)
     return model, image, regions, trust.known_map(image), {name: maps[0] for name, maps in made.items()}
 
 
@@ -62,11 +65,12 @@ def calls(monkeypatch):
     """How many images the network was asked for, each time."""
     made = []
 
-    def counted(model, images, *rest):
+    def counted(network, images, *rest):
         made.append(len(images))
-        return predict(model, images, *rest)
+        return angles(network, images, *rest)
 
-    monkeypatch.setattr(trust, "predict", counted)
+    angles = Network.angles
+    monkeypatch.setattr(Network, "angles", counted)
     return made
 
 
@@ -245,25 +249,27 @@ def test_a_score_asks_the_network_once(calls, shipped):
 
 
 def test_what_is_forgotten(shipped):
-    model, _ = shipped
+    trained, model = shipped[0], shipped[0].model
     before = model.get_weights()
-    names = trust.weighted(model)
+    names = trust.weighted(trained)
     assert names == [*(f"conv{i}" for i in range(1, 6)), *(f"dense{i}" for i in range(1, 5)), "steering"]
-    assert trust.cascade(model)[0] == ("steering",) and trust.cascade(model)[-1] == tuple(names)
+    assert trust.cascade(trained)[0] == ("steering",) and trust.cascade(trained)[-1] == tuple(names)
     kernels, networks = {}, []
-    for layers, network in trust.randomizations(model, [("conv2",), ("steering", "dense4"), ("dense4",)], seed=4):
+    for layers, network in trust.randomizations(trained, [("conv2",), ("steering", "dense4"), ("dense4",)], seed=4):
         networks.append(network)
         for name in names:
-            mine, theirs = network.get_layer(name).get_weights(), model.get_layer(name).get_weights()
+            mine, theirs = network.model.get_layer(name).get_weights(), model.get_layer(name).get_weights()
             assert (mine[0] == theirs[0]).all() == (name not in layers)
             assert not mine[1].any() if name in layers else (mine[1] == theirs[1]).all()
-        kernels[layers] = network.get_layer("dense4").get_weights()[0]
-    assert networks[0] is networks[1] is networks[2] is not model
+        kernels[layers] = network.model.get_layer("dense4").get_weights()[0]
+    assert networks[0] is networks[1] is networks[2] is not trained and networks[0].model is not model
     np.testing.assert_array_equal(kernels["dense4",], kernels["steering", "dense4"])
     spread = np.std(kernels["dense4",])
     assert spread == pytest.approx(np.sqrt(2 / 50), rel=0.2)  # as He et al. start a layer with 50 inputs
     assert all((one == other).all() for one, other in zip(before, model.get_weights()))
-    other_seed = next(trust.randomizations(model, [("dense4",)], seed=5))[1].get_layer("dense4").get_weights()[0]
+    other_seed = (
+        next(trust.randomizations(trained, [("dense4",)], seed=5))[1].model.get_layer("dense4").get_weights()[0]
+    )
     assert (other_seed != kernels["dense4",]).any()
 
 
@@ -272,8 +278,8 @@ def test_maps_of_a_network_that_forgot_are_those_of_a_fresh_one(shipped):
     model, images = shipped
     stages = [("conv1", "dense2"), ("conv3", "steering")]
     for _, network in trust.randomizations(model, stages):
-        fresh = keras.models.clone_model(network)
-        fresh.set_weights(network.get_weights())
+        fresh = keras.models.clone_model(network.model)
+        fresh.set_weights(network.model.get_weights())
         for name, method in trust.methods(stride=14).items():
             expected = method(fresh, images[0])
             tolerance = 1e-3 * np.abs(expected).max()
@@ -526,7 +532,7 @@ def test_controls_do_not_know_the_network():
 
 def test_make_maps(shipped, capfd):
     model, images = shipped
-    makers = {"HiResCAM": trust.methods("conv5")["HiResCAM"], "edges": trust.controls()["edge detector"]}
+    makers = {"HiResCAM": trust.methods(layer="conv5")["HiResCAM"], "edges": trust.controls()["edge detector"]}
     made = trust.make_maps(model, images, makers)
     assert list(made) == list(makers) and "6/6" in capfd.readouterr().err
     for map, image in zip(made["HiResCAM"], images):
@@ -582,7 +588,7 @@ def test_the_committed_table_comes_from_the_shipped_network(shipped):
     lines = [trust.matter(views.labels(i)) for i in range(200)]
     kinds = ("VisualBackProp", "Grad-CAM", "HiResCAM", "gradient × input")
     makers = {kind: trust.methods()[kind] for kind in kinds} | trust.controls()
-    for kind, maps in trust.make_maps(shipped[0], views.images(), makers, progress=False).items():
+    for kind, maps in trust.make_maps(shipped[0], views.pictures(shipped[0]), makers, progress=False).items():
         for function in (trust.mass_accuracy, trust.rank_accuracy, trust.pointing_game):
             score = trust.summarize([function(*one) for one in zip(maps, lines)])
             mean, interval = stored[kind][f"{function.__name__.replace('_', ' ')} ↑ (n = 200)"].strip("*").split()[:2]

@@ -2,15 +2,16 @@
 
 import tracemalloc
 
+import av
 import cv2
-import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from steerlib import overlay, video
-from steerlib.data import Drive, load_drive, preprocess
-from steerlib.driving import constant, drive_roads
-from steerlib.explain import explain, sample_frames
+from steerlib.drives import Drive, load_drive, preprocess
+from steerlib.maps import explain
+from steerlib.show import closed_loop, film, overlay, strip
+from steerlib.show.explanation import sample_frames
+from steerlib.world.driving import constant, drive_roads
 
 SIZE = (684, 1296)  # of a film with one method, 640 pixels wide
 
@@ -26,17 +27,24 @@ def drive():
 
 
 def decode(path):
-    """What ffmpeg tells about a film, and its frames as (n, H, W, 3) uint8."""
-    reader = imageio_ffmpeg.read_frames(path)
-    about = next(reader)
-    width, height = about["size"]
-    return about, np.stack([np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader])
+    """What PyAV tells about a film, and its frames as (n, H, W, 3) uint8."""
+    with av.open(path) as file:
+        stream = file.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(stream)]
+        about = {
+            "codec": stream.codec_context.name,
+            "size": (stream.width, stream.height),
+            "pix_fmt": stream.pix_fmt,
+            "fps": float(stream.average_rate),
+            "duration": file.duration / av.time_base,
+        }
+    return about, np.stack(frames)
 
 
 @pytest.mark.parametrize(("ending", "codec"), [(".mp4", "h264"), (".webm", "vp9")])
 def test_a_film_decodes_to_what_was_drawn(ending, codec, model, drive, tmp_path):
     part = drive.subset(range(100, 112))
-    path = video.render_video(part, model, "hires-cam", tmp_path / f"film{ending}", progress=False)
+    path = film.render_video(part, model, "hires-cam", tmp_path / f"film{ending}", progress=False)
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
     about, frames = decode(path)
     assert about["codec"] == codec and about["size"] == SIZE[::-1]
@@ -44,13 +52,13 @@ def test_a_film_decodes_to_what_was_drawn(ending, codec, model, drive, tmp_path)
     assert len(frames) == 12
     assert about["fps"] == pytest.approx(10, abs=0.1)  # as recorded
     assert about["duration"] == pytest.approx(1.2, abs=0.15)
-    for found, drawn in zip(frames, video.film_frames(part, model, ["hires-cam"])):
+    for found, drawn in zip(frames, film.film_frames(part, model, ["hires-cam"])):
         assert drawn.shape == (*SIZE, 3) and drawn.dtype == np.uint8
         assert np.abs(found.astype(int) - drawn).mean() < 6
 
 
 def test_an_index_at_the_start_lets_a_browser_begin_at_once(model, drive, tmp_path):
-    data = video.render_video(
+    data = film.render_video(
         drive.subset(range(3)), model, "hypercolumns", tmp_path / "film.mp4", progress=False
     ).read_bytes()
     assert 0 < data.find(b"moov") < data.find(b"mdat")
@@ -63,11 +71,11 @@ def apart(picture, other):
 
 def test_several_methods_stand_side_by_side(model, drive):
     part = drive.subset(range(4))
-    both = next(video.film_frames(part, model, ["hypercolumns", "hires-cam"], width=480))
-    one = next(video.film_frames(part, model, ["hires-cam"], width=480))
+    both = next(film.film_frames(part, model, ["hypercolumns", "hires-cam"], width=480))
+    one = next(film.film_frames(part, model, ["hires-cam"], width=480))
     assert both.shape[1] == one.shape[1] == 2 * (480 + 8)
     assert apart(both[:300, 488:], one[:300, 488:]) < 0.1 < 1 < apart(both[:300, :488], one[:300, :488])
-    three = next(video.film_frames(part, model, ["hypercolumns", "hires-cam", "grad-cam"], width=480))
+    three = next(film.film_frames(part, model, ["hypercolumns", "hires-cam", "grad-cam"], width=480))
     assert three.shape[1] == 3 * (480 + 8)
 
 
@@ -76,12 +84,12 @@ def test_the_whole_drive_has_one_scale(model, drive):
     quiet, loud = 20, int(np.abs(drive.angles).argmax())
     part = drive.subset([quiet, loud])
     limit = overlay.common_limit(
-        [explain(model, image, "hires-cam", "right", signed=True).map for image in part.images()]
+        [explain(model, image, "hires-cam", target="right", signed=True).map for image in part.pictures(model)]
     )
     height = round(640 * 256 / 455)
     top = round(part.crop[0] * height)
-    for i, picture in enumerate(video.film_frames(part, model, ["hires-cam"])):
-        found = explain(model, part.images([i])[0], "hires-cam", "right", signed=True)
+    for i, picture in enumerate(film.film_frames(part, model, ["hires-cam"])):
+        found = explain(model, part.pictures(model, [i])[0], "hires-cam", target="right", signed=True)
         frame = cv2.resize(part.frame(i), (640, height), interpolation=cv2.INTER_AREA)
         expected = overlay.mark_peaks(overlay.overlay(frame[top:], found.map, limit, True), found.map, limit)
         shown = picture[24 + top : 24 + height, 652 : 652 + 640]
@@ -93,7 +101,7 @@ def test_a_frame_that_cannot_be_read_does_not_end_the_film(model, drive, tmp_pat
         (tmp_path / f"{i}.jpg").write_bytes(b"" if i in (0, 2) else cv2.imencode(".jpg", drive.frame(i))[1].tobytes())
     (tmp_path / "data.txt").write_text("".join(f"{i}.jpg {i}.0\n" for i in range(5)))
     broken = load_drive(tmp_path)
-    path = video.render_video(broken, model, ["hires-cam", "hypercolumns"], tmp_path / "film.mp4", progress=False)
+    path = film.render_video(broken, model, ["hires-cam", "hypercolumns"], tmp_path / "film.mp4", progress=False)
     _, frames = decode(path)
     assert len(frames) == 5
     colors = [np.ptp(frame[60:300, 300:600].astype(int), axis=2).max() for frame in frames]
@@ -104,7 +112,7 @@ def test_a_drive_of_which_nothing_can_be_read(model, tmp_path):
     (tmp_path / "0.jpg").touch()
     (tmp_path / "data.txt").write_text("0.jpg 1.0\n")
     with pytest.raises(ValueError, match="none of its frames can be read"):
-        video.render_video(load_drive(tmp_path), model, "hires-cam", tmp_path / "film.mp4", progress=False)
+        film.render_video(load_drive(tmp_path), model, "hires-cam", tmp_path / "film.mp4", progress=False)
     assert not (tmp_path / "film.mp4").exists()
 
 
@@ -119,10 +127,10 @@ def test_an_interrupted_film_leaves_the_older_one(error, model, drive, tmp_path,
         yield next(frames)
         raise error
 
-    film_frames = video.film_frames
-    monkeypatch.setattr(video, "film_frames", interrupted)
+    film_frames = film.film_frames
+    monkeypatch.setattr(film, "film_frames", interrupted)
     with pytest.raises(error):
-        video.render_video(drive.subset(range(9)), model, "hypercolumns", path, progress=False)
+        film.render_video(drive.subset(range(9)), model, "hypercolumns", path, progress=False)
     assert path.read_bytes() == b"older"
     assert [found.name for found in tmp_path.iterdir()] == ["film.mp4"]
 
@@ -133,10 +141,10 @@ def test_memory_does_not_grow_with_the_drive(model):
     def peak(n):
         frames = np.zeros((1, 256, 455, 3), np.uint8)
         long = Drive.from_arrays("long", np.broadcast_to(frames, (n, *frames.shape[1:])), np.zeros(n))
-        for _ in video.film_frames(long.subset(range(2)), model, ["hypercolumns"]):
+        for _ in film.film_frames(long.subset(range(2)), model, ["hypercolumns"]):
             pass
         tracemalloc.start()
-        for _ in video.film_frames(long, model, ["hypercolumns"]):
+        for _ in film.film_frames(long, model, ["hypercolumns"]):
             pass
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -148,14 +156,14 @@ def test_memory_does_not_grow_with_the_drive(model):
 def test_evidence_is_the_mean_of_each_side():
     map = np.zeros((66, 200), np.float32)
     map[0, 0], map[1, 1], map[2, 2] = -3, 1, 1
-    left, right = video.evidence(map)
+    left, right = strip.evidence(map)
     assert left == pytest.approx(3 / 13200) and right == pytest.approx(2 / 13200)
 
 
 def test_the_wheel_turns_with_the_network_and_the_triangle_with_the_record():
     def drawn(recorded, predicted):
         area = np.full((240, 260, 3), 255, np.uint8)
-        video._draw_wheel(area, video.Moment(recorded, predicted, {}), "recorded")
+        strip._draw_wheel(area, strip.Moment(recorded, predicted, {}), "recorded")
         orange = np.argwhere((area[..., 0] > 200) & (area[..., 2] < 80))
         gray = np.argwhere((area[:200] == 150).all(axis=2))
         return orange.mean(axis=0) if len(orange) else None, gray.mean(axis=0)
@@ -172,7 +180,7 @@ def test_time_stamps_give_the_rate():
     frames = np.zeros((4, 256, 455, 3), np.uint8)
     for timestamps, rate in (([0, 0.05, 0.1, 0.15], 20), ([0, 0, 0, 0], 10), (None, 10), ([0, 100, 200, 300], 1)):
         made = Drive.from_arrays("made", frames, np.zeros(4), None, timestamps and np.array(timestamps))
-        assert video._recorded_fps(made) == pytest.approx(rate)
+        assert film._recorded_fps(made) == pytest.approx(rate)
 
 
 @pytest.mark.parametrize(
@@ -190,15 +198,15 @@ def test_a_wrong_argument_is_named(change, message, model, drive, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     arguments = {"method": "grad-cam", "path": "film.mp4", "progress": False} | change
     with pytest.raises((ValueError, OSError), match=message):
-        video.render_video(drive.subset(range(2)), model, **arguments)
+        film.render_video(drive.subset(range(2)), model, **arguments)
     assert not list(tmp_path.iterdir())
 
 
 def test_samples_are_spread_over_the_drive_and_can_be_read(drive):
-    frames = sample_frames(drive, 5)
+    frames = list(sample_frames(drive, 5))
     for frame, i in zip(frames, (0, 74, 149, 224, 299)):
         np.testing.assert_array_equal(frame, drive.frame(i))
-    assert len(sample_frames(drive.subset([3]), 5)) == 1
+    assert len(list(sample_frames(drive.subset([3]), 5))) == 1
     assert preprocess(frames[0], drive.crop).shape == (66, 200, 3)
 
 
@@ -211,21 +219,21 @@ def driven():
 
 def test_a_film_in_closed_loop_shows_camera_map_road_and_wheel(driven, model, tmp_path):
     back = int(driven.interventions[0])
-    frames = list(video.closed_loop_frames(driven, model, "hires-cam", back - 1, back + 1))
+    frames = list(closed_loop.closed_loop_frames(driven, model, "hires-cam", back - 1, back + 1))
     assert len(frames) == 2 and frames[0].shape == frames[1].shape and not any(size % 2 for size in frames[0].shape[:2])
-    red = [np.mean((frame[24:444, 652:1052] == video.RED).all(axis=2)) for frame in frames]
+    red = [np.mean((frame[24:444, 652:1052] == strip.RED).all(axis=2)) for frame in frames]
     assert red[0] == 0 and red[1] > 0.03  # a frame around the road from above says that it was put back
-    path = video.write_film(iter(frames), tmp_path / "film.mp4", 10)
+    path = film.write_film(iter(frames), tmp_path / "film.mp4", 10)
     assert len(decode(path)[1]) == 2
     with pytest.raises(ValueError, match="the log has 70"):
-        next(video.closed_loop_frames(driven, model, "hires-cam", 70))
+        next(closed_loop.closed_loop_frames(driven, model, "hires-cam", 70))
 
 
 def test_from_above_the_car_stands_where_the_log_says(driven):
     def columns(color, k):
-        return np.flatnonzero((video._above(driven, k, 420, 400)[315] == color).all(axis=-1))
+        return np.flatnonzero((closed_loop._above(driven, k, 420, 400)[315] == color).all(axis=-1))
 
-    scale = 420 / video.ABOVE
+    scale = 420 / closed_loop.ABOVE
     for k in (0, int(driven.interventions[0]) - 1):
         lane = float(driven.scene().road.at("lane_width", driven.distance[k]))
         assert columns(overlay.INK, k).mean() == pytest.approx(200 + scale * driven.offset[k], abs=1.5)

@@ -70,7 +70,7 @@ def test_links_between_pages_lead_somewhere(book):
 
 def test_each_explorer_shows_a_picture_and_says_how_to_run_it(book):
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        cells = [cell for cell in nbformat.read(path, 4).cells if re.search(r"^explore\.", cell.source, re.MULTILINE)]
+        cells = [cell for cell in nbformat.read(path, 4).cells if re.search(r"^explorers\.", cell.source, re.MULTILINE)]
         for cell in cells:
             kinds = [kind for output in cell.outputs for kind in output.data]
             assert "image/jpeg" in kinds

@@ -17,8 +17,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 TRAINED = {
-    "network": "from steerlib.model import load_model\nnetwork = load_model()",
-    "gap": "from steerlib.model import load_model\ngap = load_model('pilotnet_gap')",
+    "network": "from steerlib import load_network\nnetwork = load_network()",
+    "trained": "from steerlib import load_network\ntrained = load_network()",
+    "gap": "from steerlib import load_network\ngap = load_network('pilotnet_gap')",
 }
 # Where controls take the place of others: what to choose, and what is then there to be moved.
 MODES = {
@@ -34,9 +35,10 @@ def explorer_cells():
     for path in NOTEBOOKS:
         code = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
         for source in code:
-            if found := re.match(r"explore\.(\w+)\((.*)\)$", source):
+            if found := re.match(r"explorers\.(\w+)\((.*)\)$", source):
                 trained = [TRAINED[name] for name in found[2].split(", ") if name in TRAINED]
-                yield pytest.param(found[1], [code[0], *trained, source], id=f"{path.stem[:2]}-{found[1]}")
+                imported = "from steerlib import explorers"  # a notebook may do so where it needs them
+                yield pytest.param(found[1], [code[0], imported, *trained, source], id=f"{path.stem[:2]}-{found[1]}")
 
 
 @contextmanager
@@ -63,8 +65,8 @@ def open_notebook(chromium, lab):
 @pytest.fixture(scope="module")
 def gradients(chromium, lab):
     """An explorer of gradient maps, for several tests."""
-    setup = "from steerlib import explore\nfrom steerlib.data import load_drive\nfrom steerlib.model import load_model"
-    cell = "network, road = load_model(), load_drive()\nexplore.grad_cam(network, road)"
+    setup = "from steerlib import explorers, load_drive, load_network"
+    cell = "network, road = load_network(), load_drive()\nexplorers.grad_cam(network, road)"
     with opened(chromium, lab, setup, cell) as notebook:
         notebook.run()
         yield notebook
@@ -174,7 +176,7 @@ def test_the_code_is_copied(gradients):
     page.get_by_role("button", name="Copy to the clipboard").press("Enter")
     code = page.evaluate("navigator.clipboard.readText()")
     value = notebook.handle("frame").get_attribute("aria-valuetext")
-    assert f"explain.explain(network, road.images([{value}])[0], 'grad-cam'" in code
+    assert f"explain(network, road.pictures(network, [{value}])[0], 'grad-cam'" in code
     assert page.locator(f"{EXPLORER} pre").inner_text() == code
     assert notebook.errors() == []
 

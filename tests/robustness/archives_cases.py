@@ -12,7 +12,7 @@ from pathlib import Path
 from table import Case
 from tools import GOOD, encoded, kept, picture, write_drive
 
-from steerlib.data import load_drive
+from steerlib.drives import load_drive
 
 ALL = "0.png 1.5°, 1.png -2.25°, 2.png 3°"
 OTHERS = "0.png 1.5°, 2.png 3°"
@@ -39,7 +39,7 @@ def cases() -> Iterator[Case]:
     yield Case("a drive in a folder", lambda folder: whole(archive(folder, prefix="drive/")))
     yield Case("a drive two folders further in", lambda folder: whole(archive(folder, prefix="a/b/")))
     yield Case(
-        "a drive three folders further in", lambda folder: whole(archive(folder, prefix="a/b/c/")), "no data.txt"
+        "a drive three folders further in", lambda folder: whole(archive(folder, prefix="a/b/c/")), "no recording in"
     )
     yield Case("names with umlauts", lambda folder: whole(archive(folder, prefix="für ü/")))
     yield Case("names with backslashes", backslashes)
@@ -47,7 +47,7 @@ def cases() -> Iterator[Case]:
     for name in ("../1.png", "/1.png", "C:/1.png", "a/../../1.png"):
         yield Case(f"a member called `{name}`", partial(outside, name))
         yield Case(f"a label that names `{name}`", partial(label_outside, name), "line 1.*leads out of the folder")
-    yield Case("a label file called `../data.txt`", label_file_outside, "no data.txt")
+    yield Case("a label file called `../data.txt`", label_file_outside, "no recording in")
     yield Case("a member that is a symbolic link", link, "line 2.*link")
     yield Case("a label file that is a symbolic link", linked_labels, "is a link")
     yield Case("a frame of 128 MB in 128 kB", bomb, "1.png has .* MB: expected at most 64 MB")
@@ -58,7 +58,7 @@ def cases() -> Iterator[Case]:
         "a frame that is larger than it claims", partial(lying, 100), "cannot be unpacked|not a complete picture"
     )
     yield Case("a frame that claims 4 GB", partial(lying, 2**32 - 2), "expected at most 64 MB")
-    yield Case("an archive in the archive", nested, "no data.txt")
+    yield Case("an archive in the archive", nested, "no recording in")
     yield Case("encrypted members", encrypted, "encrypted")
     yield Case("two label files", partial(two, "a/data.txt"), None)
     yield Case("two drives", partial(two, "driving_log.csv"), "holds 2 drives")
@@ -67,7 +67,7 @@ def cases() -> Iterator[Case]:
         yield Case(f"cut off after {share:.0%}", partial(cut_off, share), "no zip archive, or only a part")
     yield Case("a changed byte in a frame", changed, "cannot be unpacked: Bad CRC-32")
     yield Case("an unknown compression", unknown_compression, "cannot be unpacked")
-    yield Case("an empty archive", lambda folder: whole(emptied(folder)), "no data.txt")
+    yield Case("an empty archive", lambda folder: whole(emptied(folder)), "no recording in")
     yield Case("zero bytes, called .zip", lambda folder: whole(written(folder / "drive.zip", b"")), "no zip archive")
     yield Case("text, called .zip", lambda folder: whole(written(folder / "drive.zip", GOOD)), "no zip archive")
     for ending, mode in ((".tar", "w"), (".tar.gz", "w:gz"), (".tgz", "w:gz"), (".tar.xz", "w:xz"), (".zip", "w")):

@@ -43,7 +43,7 @@ WRONG: dict[str, str] = {
     "film": "required: drive",
     "film drive": "required: -o",
     "film nowhere -o a.mp4": "nowhere is not there",
-    "film empty -o a.mp4": "no data.txt or driving_log.csv in empty",
+    "film empty -o a.mp4": "no recording in empty",
     "film drive -o a.avi": "a.avi: expected a name that ends in .mp4 or .webm",
     "film drive -o a.mp4 --frames 5": "expected FIRST:LAST",
     "film drive -o a.mp4 --frames 9:12": "has 0 frames",

@@ -13,15 +13,15 @@ import numpy as np
 from table import Case
 from tools import in_memory, shared, write_drive
 
-from steerlib import explore
-from steerlib.data import Drive, load_drive
+from steerlib.drives import Drive, load_drive
+from steerlib.show import explorers
 
 NAMES = ("frames", "occlusion", "hypercolumns", "grad_cam", "cam", "compare")
 
 
-def explorer_of(name: str, drive: Drive) -> explore.Explorer:
+def explorer_of(name: str, drive: Drive) -> explorers.Explorer:
     """Open an explorer."""
-    make = getattr(explore, name)
+    make = getattr(explorers, name)
     explorer = make(drive, shared()) if name == "frames" else make(shared(), drive)
     if name == "occlusion":  # few windows: what is tried here is not the map
         for control, value in (("stride", 8), ("pair", False), ("size", 29), ("scale", "this frame")):
@@ -29,13 +29,13 @@ def explorer_of(name: str, drive: Drive) -> explore.Explorer:
     return explorer
 
 
-def shown(explorer: explore.Explorer) -> np.ndarray:
+def shown(explorer: explorers.Explorer) -> np.ndarray:
     """Give the picture that is seen; there is no message."""
     assert explorer.error.value == "", explorer.error.value
     return cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
 
 
-def message(explorer: explore.Explorer) -> str:
+def message(explorer: explorers.Explorer) -> str:
     """Give the message that is seen; there is no picture."""
     assert explorer.error.value and explorer.map is None and explorer.readout.value == ""
     return unescape(re.sub("<[^>]+>", "", explorer.error.value))
@@ -73,7 +73,7 @@ def extremes(name: str, folder: Path) -> str:
         before = control.value
         for value in ends:
             control.value = value
-            assert shown(explorer).shape[1] == explore.WIDTH
+            assert shown(explorer).shape[1] == explorers.WIDTH
             count += 1
         control.value = before
     explorer.close()
@@ -149,10 +149,10 @@ def two_drives(folder: Path) -> str:
 def reopened(folder: Path) -> str:
     """Open and close: no widget is left, with all that it is made of."""
     explorer_of("frames", in_memory()).close()
-    before = set(explore.widgets.widgets.widget._instances)
+    before = set(ipywidgets.widgets.widget._instances)
     for _ in range(5):
         explorer_of("frames", in_memory()).close()
-    assert set(explore.widgets.widgets.widget._instances) == before
+    assert set(ipywidgets.widgets.widget._instances) == before
     return "no widget is left"
 
 
@@ -203,7 +203,7 @@ def without_convolutions(folder: Path) -> str:
 
     picture = keras.Input((66, 200, 3))
     model = keras.Model(picture, keras.layers.Dense(1)(keras.layers.Flatten()(picture)), name="flat")
-    return message(explore.grad_cam(model, in_memory()))
+    return message(explorers.grad_cam(model, in_memory()))
 
 
 def html(folder: Path) -> str:

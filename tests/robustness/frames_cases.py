@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image
 from table import Case
-from tools import as_nobody, encoded, kept, picture, write_drive
+from tools import PILOTNET, as_nobody, encoded, kept, picture, write_drive
 
-from steerlib.data import Drive, load_drive
+from steerlib.drives import Drive, load_drive
 
 GRAY = cv2.cvtColor(picture(1), cv2.COLOR_RGB2GRAY)
 JPEG, PNG = encoded(picture(1), ".jpg"), encoded(picture(1))
@@ -151,7 +151,8 @@ def message_of(drive: Drive, expected: str = "not a complete picture") -> str:
     import pytest
 
     messages = set()
-    for read in (drive.frame, drive.view, lambda i: drive.pixels([i]), lambda i: drive.images(slice(i, i + 1))):
+    ways = drive.frame, drive.view, lambda i: drive.pixels([i]), lambda i: drive.pictures(PILOTNET, slice(i, i + 1))
+    for read in ways:
         with pytest.raises((ValueError, OSError), match=expected) as caught:
             read(1)
         messages.add(str(caught.value))
@@ -238,11 +239,11 @@ def deleted(folder: Path) -> str:
     import pytest
 
     drive = drive_with(folder / "drive", JPEG)
-    before = drive.images([0])
+    before = drive.pictures(PILOTNET, [0])
     shutil.rmtree(folder / "drive")
     with pytest.raises(FileNotFoundError, match=r"0\.png"):
         drive.frame(0)
-    assert (drive.images([0]) == before).all() and "unreadable" in repr(drive)
+    assert (drive.pictures(PILOTNET, [0]) == before).all() and "unreadable" in repr(drive)
     return "No such file, with its name; decoded pixels stay"
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from table import Case
 from tools import image, network, shared
 
-from steerlib.model import load_model, predict, save_model
+from steerlib.networks.files import load_network, save_network
+from steerlib.networks.training import predict
 
 LAYERS = keras.layers
 
@@ -43,24 +44,60 @@ def cases() -> Iterator[Case]:
         )
     yield Case(
         "a network that does not exist",
-        lambda _: load_model("nobody"),
+        lambda _: load_network("nobody"),
         "no network.*nobody.*expected a file, or one of",
     )
-    yield Case("a path that does not exist", lambda folder: load_model(folder / "a.keras"), "no network .*a.keras")
-    yield Case("a name that climbs", lambda _: load_model("../../net"), "no network")
-    yield Case("a number", lambda _: load_model(3), "no network")
-    yield Case("an empty name", lambda _: load_model(""), "no network")
-    for name, size in {
-        "64 × 64 pixels": (64, 64, 3),
-        "one channel": (66, 200, 1),
-        "channels first": (3, 66, 200),
-    }.items():
-        yield Case(f"input of {name}", partial(other_shape, size), r"maps \(None, .*expected \(None, 66, 200, 3\)")
-    yield Case("input of any size", partial(other_shape, (None, None, 3)), r"maps \(None, None, None, 3\).*expected")
-    yield Case("two outputs", two_outputs, r"to \(None, 2\), expected .* to \(None, 1\)")
-    yield Case("two inputs", two_inputs, "maps .*expected")
-    yield Case("an output for each pixel", per_pixel, r"expected \(None, 66, 200, 3\) to \(None, 1\)")
-    yield Case("a convolution with channels first", channels_first, "channels first: expected channels last")
+    yield Case("a path that does not exist", lambda folder: load_network(folder / "a.keras"), "no network .*a.keras")
+    yield Case("a name that climbs", lambda _: load_network("../../net"), "no network")
+    yield Case("a number", lambda _: load_network(3), "no network")
+    yield Case("an empty name", lambda _: load_network(""), "no network")
+    for name, (build, description, ask) in OTHERS.items():
+        yield Case(name, partial(other, build, description, ask))
+    for name, size in {"one channel": (66, 200, 1), "channels first": (3, 66, 200)}.items():
+        told = r"net.keras: network 'net' takes \(None, .*: expected pictures \(None, height, width, 3\)"
+        yield Case(f"input of {name}", lambda folder, size=size: loaded(folder, averaging(size)), told)
+    yield Case(
+        "input of three pictures at once",
+        lambda folder: loaded(folder, flat((3, 66, 200, 3))),
+        r"takes \(None, 3, 66, 200, 3\): expected pictures",
+    )
+    yield Case(
+        "input of any size",
+        lambda folder: loaded(folder, averaging((None, None, 3))),
+        r"takes pictures of any size .*: say size=\(height, width\)",
+    )
+    yield Case(
+        "input of another size than is said",
+        lambda folder: loaded(folder, averaging((64, 64, 3)), size=(66, 200)),
+        r"size=\(66, 200\): network 'net' takes pictures of \(64, 64\)",
+    )
+    yield Case(
+        "two outputs", lambda folder: loaded(folder, network(outputs=2)), r"answers \(None, 2\): expected \(None, 1\)"
+    )
+    yield Case(
+        "an angle in 15 bins", lambda folder: loaded(folder, network(outputs=15)), r"answers \(None, 15\): expected"
+    )
+    yield Case(
+        "an angle and a throttle",
+        lambda folder: loaded(folder, two_heads()),
+        r"has the outputs .*wheel \(None, 1\).*: say which is the angle",
+    )
+    yield Case(
+        "an angle that is not among the outputs",
+        lambda folder: loaded(folder, two_heads(), output="brake"),
+        "say which is the angle by its name, not output='brake'",
+    )
+    yield Case("two inputs", two_inputs, r"takes 2 inputs \(left, right\): expected one picture")
+    yield Case("an output for each pixel", per_pixel, r"answers \(None, 66, 200, 1\): expected \(None, 1\)")
+    yield Case(
+        "a convolution with channels first", channels_first, "layer seen takes channels first: expected them last"
+    )
+    yield Case(
+        "a brightness that is neither 0...1 nor 0...255",
+        lambda folder: loaded(folder, rescaling(0.1)),
+        r"layer brightness multiplies by 0.1, which fits neither .*range=\(0, 255\)",
+    )
+    yield Case("a class of the writer's own", own_class, "net.keras: expected a Keras model")
     yield Case("NaN in a weight", partial(broken_weight, np.nan), "not finite numbers: training diverged")
     yield Case("an infinite weight", partial(broken_weight, np.inf), "not finite numbers: training diverged")
     yield Case("NaN in a weight, before saving", save_nan, "not finite numbers: training diverged")
@@ -109,7 +146,7 @@ def asked(path: Path) -> str:
     before, here = sorted(path.parent.iterdir()), Path.cwd()
     os.chdir(path.parent)
     try:
-        model = load_model(path)
+        model = load_network(path)
         np.testing.assert_allclose(predict(model, image()[None]), predict(shared(), image()[None]), rtol=1e-4)
         return f"{model.name}, the same angle as before it was saved"
     finally:
@@ -119,8 +156,8 @@ def asked(path: Path) -> str:
 
 def strange_name(folder: Path) -> str:
     """Save under a name that suits no file."""
-    path = save_model(shared(), "meine Fahrt (ü) 日本/1")
-    assert load_model("meine Fahrt (ü) 日本/1").name
+    path = save_network(shared(), "meine Fahrt (ü) 日本/1")
+    assert load_network("meine Fahrt (ü) 日本/1").name
     return path.name
 
 
@@ -185,21 +222,140 @@ def named(ending: str, folder: Path) -> str:
     return asked(folder / f"net{ending}")
 
 
-def other_shape(size: tuple[int | None, ...], folder: Path) -> str:
-    """Load a network for other pictures."""
-    picture = keras.Input(size)
-    x = LAYERS.GlobalAveragePooling2D()(picture)
-    return asked(saved(folder, keras.Model(picture, LAYERS.Dense(1)(x))))
+def averaging(size: tuple[int | None, ...]) -> keras.Model:
+    """Build a network that sees the mean color."""
+    picture = keras.Input(size, name="picture")
+    x = LAYERS.GlobalAveragePooling2D(name="average")(picture)
+    return keras.Model(picture, LAYERS.Dense(1, name="angle")(x), name="averaging")
 
 
-def two_outputs(folder: Path) -> str:
-    """Load a network that answers with two numbers."""
-    return asked(saved(folder, network(outputs=2)))
+def flat(size: tuple[int, ...]) -> keras.Model:
+    """Build a network without convolutions."""
+    picture = keras.Input(size, name="picture")
+    return keras.Model(picture, LAYERS.Dense(1, name="angle")(LAYERS.Flatten(name="flatten")(picture)), name="flat")
+
+
+def rescaling(scale: float) -> keras.Model:
+    """Build a network that rescales its pictures itself."""
+    picture = keras.Input((66, 200, 3), name="picture")
+    return keras.Model(picture, averaging((66, 200, 3))(LAYERS.Rescaling(scale, name="brightness")(picture)))
+
+
+def udacity() -> keras.Model:
+    """Build a network that cuts sky and hood off, as those of Udacity's course do."""
+    layers = [
+        keras.Input((160, 320, 3)),
+        LAYERS.Rescaling(1 / 255, -0.5),
+        LAYERS.Cropping2D(((70, 25), (0, 0))),
+        LAYERS.Conv2D(2, 5, 4, activation="elu"),
+        LAYERS.Flatten(),
+        LAYERS.Dense(1),
+    ]
+    return keras.Sequential(layers)
+
+
+def two_heads(nested: Callable = dict) -> keras.Model:
+    """Build a network that answers with an angle and a throttle, in a dictionary or a list."""
+    picture = keras.Input((120, 160, 3), name="camera")
+    x = LAYERS.Flatten()(LAYERS.Conv2D(2, 5, 4, activation="relu")(picture))
+    heads = {name: LAYERS.Dense(1, name=name)(x) for name in ("wheel", "pedal")}
+    return keras.Model([picture], heads if nested is dict else list(heads.values()), name="two_heads")
+
+
+def bounded() -> keras.Model:
+    """Build a network that answers between -1 and 1."""
+    picture = keras.Input((66, 200, 3))
+    return keras.Model(picture, LAYERS.Dense(1, activation="tanh")(LAYERS.GlobalAveragePooling2D()(picture)))
+
+
+def half() -> keras.Model:
+    """Build a network that computes in half precision."""
+    picture = keras.Input((66, 200, 3))
+    x = LAYERS.Conv2D(2, 5, 4, activation="relu", dtype="mixed_float16")(picture)
+    return keras.Model(picture, LAYERS.Dense(1)(LAYERS.GlobalAveragePooling2D()(x)))
+
+
+def sequential() -> keras.Model:
+    """Build a chain of layers."""
+    layers = [keras.Input((66, 200, 3)), LAYERS.Conv2D(2, 5, 4), LAYERS.GlobalAveragePooling2D(), LAYERS.Dense(1)]
+    return keras.Sequential(layers)
+
+
+# What is built, how it is described, and what Keras is asked for its answer in radians.
+OTHERS: dict[str, tuple[Callable, dict, Callable]] = {
+    "input of 64 × 64 pixels": (partial(averaging, (64, 64, 3)), {}, lambda model, x: model(x)),
+    "input of 160 × 320 pixels, cut by the network": (udacity, {}, lambda model, x: model(255 * x)),
+    "input of any size, which is said": (
+        partial(averaging, (None, None, 3)),
+        {"size": (50, 60)},
+        lambda model, x: model(x),
+    ),
+    "a Sequential model": (sequential, {}, lambda model, x: model(x)),
+    "a network inside a network, in 0...255": (partial(rescaling, 1 / 255), {}, lambda model, x: model(255 * x)),
+    "half precision": (half, {}, lambda model, x: model(x)),
+    "an angle and a throttle, of which one is named": (
+        two_heads,
+        {"output": "wheel", "unit": "degrees", "sign": -1},
+        lambda model, x: -np.radians(model([x])["wheel"]),
+    ),
+    "an angle and a throttle in a list": (
+        partial(two_heads, list),
+        {"output": 0, "range": (0, 255), "color": "BGR"},
+        lambda model, x: model([255 * x[..., ::-1]])[0],
+    ),
+    "an answer between -1 and 1": (bounded, {}, lambda model, x: model(x)),
+    "an answer in fractions of full lock": (
+        bounded,
+        {"unit": "fraction", "full_lock": 30},
+        lambda model, x: np.radians(30 * model(x)),
+    ),
+}
+
+
+def other(build: Callable, description: dict, ask: Callable, folder: Path) -> str:
+    """Load a network of another form, and ask it what Keras is asked, too."""
+    keras.utils.set_random_seed(0)
+    found = load_network(saved(folder, model := build()), **description)
+    pictures = np.random.default_rng(0).random((2, *found.size, 3), np.float32)
+    expected = np.degrees(ask(model, pictures)).ravel()
+    assert np.ptp(expected) > 1e-4
+    np.testing.assert_allclose(found.angles(pictures), expected, rtol=0.02 if build is half else 1e-3, atol=1e-3)
+    return f"sees {found.size[0]} × {found.size[1]} pixels, the angle that Keras gives"
+
+
+def loaded(folder: Path, model: keras.Model, **description: object) -> str:
+    """Load a network."""
+    return load_network(saved(folder, model), **description).name
+
+
+@keras.saving.register_keras_serializable("writer")
+class Whole(keras.Model):
+    """A network that only its writer has."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Nothing is to be built."""
+
+    def call(self, pictures: object) -> object:
+        """Answer with the mean brightness."""
+        return keras.ops.mean(pictures, axis=(1, 2, 3))[:, None]
+
+
+def own_class(folder: Path) -> str:
+    """Load a network whose class is not Keras's."""
+    model = Whole(name="whole")
+    model(np.zeros((1, 66, 200, 3), np.float32))
+    path = saved(folder, model)
+    known = keras.saving.get_custom_objects()
+    kept = known.pop("writer>Whole")
+    try:
+        return asked(path)
+    finally:
+        known["writer>Whole"] = kept
 
 
 def two_inputs(folder: Path) -> str:
     """Load a network that wants two pictures."""
-    pictures = [keras.Input((66, 200, 3)), keras.Input((66, 200, 3))]
+    pictures = [keras.Input((66, 200, 3), name=name) for name in ("left", "right")]
     x = LAYERS.GlobalAveragePooling2D()(LAYERS.Add()(pictures))
     return asked(saved(folder, keras.Model(pictures, LAYERS.Dense(1)(x))))
 
@@ -213,7 +369,7 @@ def per_pixel(folder: Path) -> str:
 def channels_first(folder: Path) -> str:
     """Load a network that exchanges the axes itself; no such convolution runs without a graphics card."""
     picture = keras.Input((66, 200, 3))
-    x = LAYERS.Conv2D(2, 3, 4, data_format="channels_first")(LAYERS.Permute((3, 1, 2))(picture))
+    x = LAYERS.Conv2D(2, 3, 4, data_format="channels_first", name="seen")(LAYERS.Permute((3, 1, 2))(picture))
     x = LAYERS.GlobalAveragePooling2D(data_format="channels_first")(x)
     return asked(saved(folder, keras.Model(picture, LAYERS.Dense(1)(x))))
 
@@ -234,7 +390,7 @@ def broken_weight(value: float, folder: Path) -> str:
 
 def save_nan(folder: Path) -> str:
     """Save a network after a training that diverged."""
-    return str(save_model(with_weight(np.nan), "diverged"))
+    return str(save_network(with_weight(np.nan), "diverged"))
 
 
 def lambda_layer(folder: Path) -> str:
@@ -314,11 +470,11 @@ def pickled_weights(folder: Path) -> str:
 
 def save_as(name: str, folder: Path) -> str:
     """Save under a name that is none, or taken."""
-    return str(save_model(shared(), name))
+    return str(save_network(shared(), name))
 
 
 def save_outside(folder: Path) -> str:
     """Save under a name that climbs: it does not."""
-    path = save_model(shared(), "../../x")
+    path = save_network(shared(), "../../x")
     assert path.parent == Path(os.environ["STEERLIB_MODELS"]) and path.is_file()
     return path.name

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 OUTCOMES = HERE / "OUTCOMES.md"
-GROUPS = ("labels", "frames", "archives", "models", "arguments", "explorers", "command_line")
+GROUPS = ("labels", "recordings", "frames", "archives", "models", "arguments", "explorers", "command_line")
 # What may be raised: these and no kind of them that tells of the inside, such as UnicodeDecodeError.
 CLEAR = (
     ValueError,

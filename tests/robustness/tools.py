@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import keras
 import numpy as np
 
-from steerlib.data import Drive, load_drive
-from steerlib.roads import LABELS
+from steerlib.drives import Drive, load_drive
+from steerlib.networks.pilotnet import SIZE
+from steerlib.world import LABELS
 
 GOOD = b"0.png 1.5\n1.png -2.25\n2.png 3\n"
+PILOTNET = SimpleNamespace(size=SIZE, crop=None)  # what a drive asks of a network
 LOG = "center,left,right,steering,throttle,brake,speed"
 
 
@@ -63,7 +66,7 @@ def in_memory(count: int = 3) -> Drive:
 
 def image() -> np.ndarray:
     """Give what a network sees of a picture, (66, 200, 3) float32 in [0, 1]."""
-    return in_memory(1).images()[0]
+    return in_memory(1).pictures(PILOTNET)[0]
 
 
 def network(channels: int = 2, outputs: int = 1, size: tuple[int, ...] = (66, 200, 3)) -> keras.Model:

@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 from tools import in_memory, network
 
-from steerlib.data import Drive
-from steerlib.model import save_model, train
-from steerlib.roads import render_drive, write_drive
-from steerlib.video import render_video
+from steerlib.drives import Drive
+from steerlib.networks.files import save_network
+from steerlib.networks.training import train
+from steerlib.show.film import render_video
+from steerlib.world import render_drive, write_drive
 
 cv2.setNumThreads(1)  # a copy of a process has none of its threads
 RENDERED = render_drive(3, 2)
@@ -28,7 +29,7 @@ def training(folder: Path) -> None:
     model, drive = network(), in_memory(4)
     for epoch in itertools.count():
         train(model, drive, drive, epochs=1, batch_size=2, seed=epoch, verbose=0)
-        save_model(model, "net")
+        save_network(model, "net")
         (folder / "begun").touch()
 
 

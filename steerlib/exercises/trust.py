@@ -1,0 +1,79 @@
+"""Checks of the exercises of notebook 08: which map to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from steerlib.exercises.verdict import Hint, Verdict, call, check, compare, parts
+from steerlib.networks.pilotnet import SIZE
+
+if TYPE_CHECKING:
+    pass
+
+
+@check
+def check_smoothed(smoothed: Callable) -> Verdict:
+    """Check ``smoothed(map)``: the magnitude of a (66, 200) map, blurred by a Gaussian of 3 pixels."""
+    map = np.random.default_rng(0).normal(size=SIZE).astype(np.float32)
+    inner = slice(12, -12), slice(12, -12)  # how the border is treated is left to the reader
+
+    def blurred(values: np.ndarray, size: int = 0, sigma: float = 3) -> np.ndarray:
+        return cv2.GaussianBlur(values, (size, size), sigma)[inner]
+
+    answer = np.asarray(call(smoothed, map), float)
+    if answer.shape != map.shape:
+        raise Hint(f"shape {answer.shape}, expected {map.shape}")
+    mistakes = {
+        "the map is blurred with its sign, so red and blue cancel": blurred(map),
+        "the magnitude comes first: blurred with their sign, red and blue cancel": np.abs(blurred(map)),
+        "3 is the Gaussian's standard deviation, here it is the size of the window": blurred(np.abs(map), 3, 0),
+        "nothing is blurred yet": np.abs(map)[inner],
+        "nothing is done yet": map[inner],
+        "this is a mean over a window, expected a Gaussian": cv2.blur(np.abs(map), (3, 3))[inner],
+    }
+    compare(answer[inner], blurred(np.abs(map)), mistakes, tolerance=0.01)
+    return Verdict(True, "the magnitude, smooth")
+
+
+@check
+def check_harder_control(harder_control: Callable, image: np.ndarray) -> Verdict:
+    """Check ``harder_control(network, image)``: (66, 200), the blob times the edges; its scale does not matter."""
+    from steerlib.trust import center_map, edge_map
+
+    def unasked(*_: Any) -> None:  # noqa: ANN401
+        raise Hint("it asks the network; a control must not")
+
+    answer = np.asarray(call(harder_control, unasked, image), float)
+    blob, edges = center_map(image), edge_map(image)
+    mistakes = {
+        "this is the blob alone": blob,
+        "these are the edges alone": edges,
+        "this is a sum, expected a product": blob + edges,
+        "this is a sum, expected a product (the edges scaled to 1)": blob + edges / edges.max(),
+    }
+    scaled = {hint: map / map.max() for hint, map in mistakes.items()}
+    compare(answer / (np.abs(answer).max() or 1), blob * edges / (blob * edges).max(), scaled)
+    return Verdict(True, "a control that knows the frame and has not asked the network")
+
+
+@check
+def check_black_blank(areas: Callable) -> Verdict:
+    """Check ``areas(network, image, map)``: of deletion in 8 steps, with a blurred and with a black blank."""
+    from steerlib import trust
+
+    network, (image, _) = trust.known_network(), trust.known_image()
+    map = trust.known_map(image)
+    blurred, black = (trust.deletion(network, image, map, fill, steps=8).area for fill in ("blur", 0.0))
+    mistakes = {
+        "the two are exchanged: blurred comes first": [black, blurred],
+        "both are of the blurred blank": [blurred, blurred],
+        "both are of the black blank": [black, black],
+        "this is insertion": [trust.insertion(network, image, map, fill, steps=8).area for fill in ("blur", 0.0)],
+        "16 steps, expected 8": [trust.deletion(network, image, map, fill).area for fill in ("blur", 0.0)],
+    }
+    compare(parts(call(areas, network, image, map), 2), [blurred, black], mistakes, tolerance=5e-3)
+    return Verdict(True, "now the four maps")

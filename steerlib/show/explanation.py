@@ -1,0 +1,70 @@
+"""A method's map over a frame, and the frames that decide on the scale which a whole drive shares (notebook 07)."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+
+from steerlib.drives import Drive
+from steerlib.maps.method import Explanation
+from steerlib.show import overlay
+
+
+def draw_map(view: np.ndarray, explanation: Explanation, limit: float | None = None) -> np.ndarray:
+    """Lay an explanation over a picture of what the network saw; arrows mark the peaks to the left and right.
+
+    Parameters
+    ----------
+    view : (H, W, 3) uint8
+    explanation : Explanation
+    limit : float, optional
+        The value drawn in the strongest color. None: of this map, see `steerlib.show.overlay.common_limit`.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    map, signed = explanation.map, explanation.signed
+    limit = overlay.common_limit([map]) if limit is None else limit
+    picture = overlay.overlay(view, map, limit, signed)
+    return overlay.mark_peaks(picture, map, limit) if signed and "left" in explanation.ends else picture
+
+
+def sample_frames(drive: Drive, count: int) -> Iterator[np.ndarray]:
+    """Read frames that are spread over a drive: they decide on the scale which all its frames share.
+
+    Parameters
+    ----------
+    drive : Drive
+    count : int
+        At most so many.
+
+    Yields
+    ------
+    (H, W, 3) uint8
+        Without those that cannot be read; these are reported where they are shown.
+    """
+    for i in np.unique(np.linspace(0, len(drive) - 1, min(count, len(drive))).astype(int)):
+        with suppress(ValueError, OSError):
+            yield drive.frame(i)
+
+
+def draw_over(picture: np.ndarray, map: np.ndarray, limit: float | None = None, width: int = 600) -> np.ndarray:
+    """Lay a map over the very picture that the network saw, enlarged, where there is no larger one of it.
+
+    Parameters
+    ----------
+    picture : (h, w, 3) float32 in [0, 1]
+    map : (h, w) float
+        Drawn with two colors where a value is negative: red steers right, blue left; else with one.
+    limit : float, optional
+        As for `draw_map`.
+    width : int
+        Of the result in pixels.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    view = overlay.enlarge(np.rint(255 * picture).astype(np.uint8), width)
+    return overlay.overlay(view, map, overlay.common_limit([map]) if limit is None else limit)

@@ -1,0 +1,87 @@
+"""The explorer of notebook 06 that shows all methods on one frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from steerlib.drives import Drive, crop_road
+from steerlib.maps import METHODS, explain
+from steerlib.maps.method import Explanation
+from steerlib.networks.network import Network, as_network
+from steerlib.show import overlay
+from steerlib.show.explanation import draw_map
+from steerlib.show.explorers.controls import checkbox, choice, target_choice
+from steerlib.show.explorers.drawing import IMPORTS, SCALES, Limits, has_labels, lines_to_copy, view_of
+from steerlib.show.explorers.explorer import STRIP, WIDTH, Drawing, Explorer, Scene, Steps, typical
+from steerlib.world import LABELS
+
+if TYPE_CHECKING:
+    import keras
+
+
+def compare(network: Network | keras.Model, drive: Drive) -> Explorer:
+    """See all methods that suit a network side by side, on one frame (notebook 06).
+
+    Above them the frame and, where the drive knows it, what each pixel is. Every map has its own unit, but the same
+    rule makes its scale.
+    """
+    network = as_network(network)
+    methods = [name for name, method in METHODS.items() if not method.problem(network)]
+    layers, labeled, crop = network.layers, has_labels(drive), drive.part_for(network)
+    high, wide = crop_road(typical(drive), crop).shape[:2]
+    (large, tall), (width, height) = ((side, round(side * high / wide)) for side in (442, 292))
+
+    def found_of(image: np.ndarray, method: str, target: str, layer: str, signed: bool) -> Explanation:
+        return explain(network, image, method, target=target, layer=layer, stride=8, signed=signed)
+
+    limits = Limits(drive, network, lambda *settings: [found_of(*settings).map])
+
+    def page(scene: Scene, tiles: dict[str, np.ndarray]) -> np.ndarray:
+        """Join the frame and the tiles of the methods that are computed; the others are blank."""
+        beside, caption = np.rint(255 * scene.image).astype(np.uint8), "what the network gets"
+        if labeled and (labels := drive.labels(scene.index)) is not None:
+            beside, caption = overlay.colorize_labels(crop_road(labels, crop), LABELS), "what each pixel is"
+        above = [cv2.resize(scene.view, (large, tall), interpolation=cv2.INTER_AREA)]
+        above.append(cv2.resize(beside, (large, tall), interpolation=cv2.INTER_NEAREST))
+        blank = np.full((height + STRIP, width, 3), 230, np.uint8)
+        captions = [METHODS[name].title + ("" if name in tiles else ": computing") for name in methods]
+        rows = [overlay.grid(above, ["the frame", caption], 2)]
+        rows += [overlay.label_legend(LABELS, WIDTH)] if labeled else []
+        return np.vstack([*rows, overlay.grid([tiles.get(name, blank) for name in methods], captions, 3)])
+
+    def draw(scene: Scene, target: str, layer: str, signed: bool, scale: str) -> Steps:
+        tiles, maps, used = {}, {}, {}
+        words = "Red steers right, blue left. Yellow: most, whichever way. Each map has its own unit and scale."
+        small = cv2.resize(scene.view, (width, height), interpolation=cv2.INTER_AREA)
+        settings = f"target={target!r}, layer={layer!r}, stride=8, signed={signed}"
+        for name in [None, *methods]:
+            if name is not None:
+                found = found_of(scene.image, name, target, layer, signed)
+                maps[name], limit = found.map, overlay.common_limit([found.map])
+                if scale == SCALES[0]:
+                    limit = yield from limits.find(name, target, layer, signed)
+                picture, used[name] = draw_map(small, found, limit), float(f"{limit:.6g}")
+                tiles[name] = overlay.with_colorbar(picture, limit, found.signed, found.unit, found.ends)
+            code = [
+                *IMPORTS,
+                "",
+                f"for method, limit in {used}.items():",
+                f"    picture = {scene.drive}.pictures({scene.network}, [{scene.index}])[0]",
+                f"    shown = explain({scene.network}, picture, method, {settings})",
+                "    plt.figure()",
+                "    plt.title(method)",
+            ]
+            how = f"draw_map({view_of(scene)}, shown, limit)"
+            yield Drawing(page(scene, tiles), None, words, lines_to_copy(*code, how=how, indent=4), dict(maps))
+
+    controls = {
+        "target": target_choice(),
+        "layer": choice("layer", layers, min(2, len(layers) - 1)),
+        "signed": checkbox("signed: also what speaks against the target", True),
+        "scale": choice("color scale", SCALES, 1),
+    }
+    rows, legend = -(-len(methods) // 3), 48 if labeled else 0
+    return Explorer(drive, network, controls, draw, 24 + tall + legend + rows * (24 + height + STRIP))

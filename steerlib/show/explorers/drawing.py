@@ -1,0 +1,83 @@
+"""What several explorers draw with: one scale for a drive, a map with its bar, lines to copy. From notebook 03 on."""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+
+import numpy as np
+
+from steerlib.drives import Drive
+from steerlib.maps.method import Explanation
+from steerlib.networks.network import Network
+from steerlib.show import overlay
+from steerlib.show.explanation import draw_map, sample_frames
+from steerlib.show.explorers.explorer import BAR, SAMPLE, Drawing, Scene
+
+FOCUS = {"focus": "focus", "focus alone": "alone"}  # ways to draw a map without colors
+IMPORTS = ["from steerlib import draw_map, explain, overlay"]  # of the lines to copy
+SCALES = ["whole drive", "this frame"]
+
+
+class Limits:
+    """The scale that all frames of a drive share, for each setting of a method."""
+
+    def __init__(self, drive: Drive, network: Network, steps: Callable[..., Iterable[np.ndarray | None]]) -> None:
+        self.drive, self.network, self.steps = drive, network, steps
+        self.known: dict[tuple, float] = {}
+
+    def find(self, *settings: object) -> Generator[None, None, float]:
+        """Give the scale, from the maps of some frames; it can be left between two of them."""
+        if settings not in self.known:
+            maps = []
+            for frame in sample_frames(self.drive, SAMPLE):
+                maps.append((yield from finish(self.steps(self.network.look(frame, self.drive), *settings))))
+                yield
+            self.known[settings] = overlay.common_limit(maps)
+        return self.known[settings]
+
+
+def finish(steps: Iterable[np.ndarray | None]) -> Generator[None, None, np.ndarray]:
+    """Pass on the pauses of a computation in steps; return what it ends with."""
+    for result in steps:
+        if result is None:
+            yield
+    return result
+
+
+def drawing_of(
+    scene: Scene, found: Explanation, limit: float | None, method: str, settings: str = "", how: str | None = None
+) -> Drawing:
+    """Draw an explanation with its bar; without a limit, on its own scale."""
+    limit = overlay.common_limit([found.map]) if limit is None else limit
+    bar = overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
+    code = code_of(scene, method, settings, how or f"draw_map({view_of(scene)}, shown, {limit:.6g})")
+    return Drawing(draw_map(scene.view, found, limit), bar, found.words, code, found.map)
+
+
+def code_of(scene: Scene, method: str, settings: str, how: str) -> str:
+    """Write the lines that explain a frame and draw it."""
+    picture = f"{scene.drive}.pictures({scene.network}, [{scene.index}])[0]"
+    arguments = f"{scene.network}, {picture}, {method!r}" + (settings and f", {settings}")
+    return lines_to_copy(*IMPORTS, "", f"shown = explain({arguments})", how=how)
+
+
+def lines_to_copy(*lines: str, how: str, indent: int = 0) -> str:
+    """Write the lines that draw a picture."""
+    return "\n".join(["import matplotlib.pyplot as plt", *lines, f"{' ' * indent}plt.imshow({how})"])
+
+
+def view_of(scene: Scene) -> str:
+    """Write the expression for the part of the frame that the network sees."""
+    return f"overlay.enlarge({scene.drive}.view({scene.index}, {scene.network}))"
+
+
+def has_labels(drive: Drive) -> bool:
+    """Tell whether a drive knows what its pixels are; labels that cannot be read are reported where they are shown."""
+    with suppress(ValueError, OSError):
+        return len(drive) > 0 and drive.labels(0) is not None
+    return True
+
+
+def check_layers(network: Network) -> None:
+    """Say in plain words that a network has no layer to choose."""
+    if not network.layers:
+        raise ValueError(f"the network {network.name!r} has no convolution to look into")

@@ -1,0 +1,244 @@
+"""A whole drive with its maps as a film (notebook 07)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+from tqdm.auto import tqdm
+
+from steerlib.drives import Drive
+from steerlib.maps import METHODS, check_settings, explain
+from steerlib.networks.network import Network, as_network
+from steerlib.show import overlay
+from steerlib.show.explanation import sample_frames
+from steerlib.show.strip import GRAY, SAMPLE, SECONDS, Moment, draw_strip, even, evidence, over
+from steerlib.writing import check_output, replacing
+
+if TYPE_CHECKING:
+    import keras
+
+ENDINGS = (".mp4", ".webm")
+
+
+def render_video(
+    drive: Drive,
+    network: Network | keras.Model,
+    method: str | Sequence[str],
+    path: str | Path,
+    fps: float | None = None,
+    width: int = 640,
+    crf: int = 23,
+    progress: bool = True,
+    **settings: object,
+) -> Path:
+    """Film a drive with the maps of one or more methods side by side.
+
+    Introduced in notebook 07. Below the pictures: a steering wheel with the network's angle (a triangle outside the
+    rim is the recorded one), and the last seconds of angles and evidence. **Each method has one color scale for the
+    whole drive**, found on 24 frames of it, or a film would flicker; hypercolumns and VisualBackProp do all the same,
+    since each of their maps comes scaled to its own maximum. Frames are read, drawn and written one by one. A frame
+    that cannot be read is shown as a gray picture that says so.
+
+    Parameters
+    ----------
+    drive : Drive
+    network : Network
+    method : str or sequence of str
+        Of `steerlib.METHODS`. Grad-CAM and HiResCAM are signed here, red for right.
+    path : str or Path
+        Ends in ``.mp4`` (H.264) or ``.webm`` (VP9). An existing file is replaced once the new one is complete.
+    fps : float, optional
+        Frames per second. None: as recorded where the drive has time stamps, else 10.
+    width : int
+        Of each picture, in pixels.
+    crf : int
+        The encoder's constant rate factor, 0 to 51: larger is a smaller file and a worse picture.
+    progress : bool
+        Show a bar with the time left.
+    **settings
+        For `steerlib.explain`: layer, sizes, stride, fill ...
+
+    Returns
+    -------
+    Path
+        The film.
+
+    Raises
+    ------
+    ValueError
+        If the drive has no frame that can be read, or a method, a setting or the file's ending is none of these.
+    OSError
+        If the film cannot be written. No half film is left under its name.
+    """
+    path = Path(path)
+    methods = [method] if isinstance(method, str) else list(method)
+    check_output(path, ENDINGS)
+    if not methods or not len(drive):
+        raise ValueError(f"drive {drive.name!r} has {len(drive)} frames, {len(methods)} methods: expected one or more")
+    if width < 320 or width % 2:
+        raise ValueError(f"width={width}: expected an even number of at least 320")
+    fps = _recorded_fps(drive) if fps is None else fps
+    check_settings(settings)
+    frames = film_frames(drive, network, methods, fps, width, **settings)
+    return write_film(tqdm(frames, path.name, len(drive), unit="frame", disable=not progress), path, fps, crf)
+
+
+def write_film(frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: int = 23) -> Path:
+    """Write pictures as a film, one by one.
+
+    Introduced in notebook 07.
+
+    Parameters
+    ----------
+    frames : iterable of (H, W, 3) uint8 RGB
+        All of the same size, both sides even; at least one.
+    path, fps, crf
+        As for `render_video`.
+
+    Returns
+    -------
+    Path
+        The film.
+
+    Raises
+    ------
+    ValueError
+        If the file's ending, the frames per second or the rate factor is none of those, or there is no picture.
+    OSError
+        If the film cannot be written. No half film is left under its name.
+    """
+    path = Path(path)
+    check_output(path, ENDINGS)
+    if not 0 < fps <= 240 or not 0 <= crf <= 51:
+        raise ValueError(f"fps={fps}, crf={crf}: expected 0 to 240 frames a second, without 0, and a crf of 0 to 51")
+    with replacing(path) as unfinished:
+        try:
+            count = _encode(frames, unfinished, fps, crf)
+            if not count:
+                raise ValueError(f"{path}: there is no picture to write")
+            _check_whole(unfinished, path, count)
+        except av.FFmpegError as error:
+            raise OSError(f"{path} could not be written: {error}") from error
+    return path
+
+
+def film_frames(
+    drive: Drive,
+    network: Network | keras.Model,
+    methods: Sequence[str],
+    fps: float = 10.0,
+    width: int = 640,
+    **settings: object,
+) -> Iterator[np.ndarray]:
+    """Draw the pictures of a film one by one: what `render_video` writes.
+
+    Introduced in notebook 07.
+
+    Parameters
+    ----------
+    drive, network, fps, width
+        As for `render_video`.
+    methods : sequence of str
+        Of `steerlib.METHODS`.
+    **settings
+        For `steerlib.explain`.
+
+    Yields
+    ------
+    (H, W, 3) uint8 RGB
+        All of the same size, both sides even.
+
+    Raises
+    ------
+    ValueError
+        If no frame of the drive can be read, or a method or a setting is none of these.
+    """
+    settings = {"target": "right", "signed": True} | settings
+    network = as_network(network)
+    crop, samples = drive.part_for(network), list(sample_frames(drive, SAMPLE))
+    if not samples:
+        raise ValueError(f"drive {drive.name!r}: none of its frames can be read")
+    height = round(width * samples[0].shape[0] / samples[0].shape[1])
+    limits, bars, most = {}, {}, {}
+    for name in methods:
+        found = [explain(network, network.look(frame, drive), name, **settings) for frame in samples]
+        _, signed, unit, ends, *_ = found[0]
+        limits[name] = overlay.common_limit([one.map for one in found])
+        bars[name] = overlay.colorbar(width, limits[name], signed, unit, ends)
+        if signed:
+            most[name] = 1.5 * max(max(evidence(one.map)) for one in found) or 1.0
+    ruler = 5 * float(np.ceil(np.nanmax(np.abs(drive.angles), initial=1) / 5))
+    past: deque[Moment] = deque(maxlen=max(2, round(SECONDS * fps)))
+    for i in range(len(drive)):
+        recorded, predicted, sums = float(drive.angles[i]), None, {}
+        try:
+            frame = drive.frame(i)
+        except (ValueError, OSError):
+            panels = [np.full((height + 60, width, 3), GRAY, np.uint8)] * max(2, len(methods))
+            overlay.write(panels[0], f"{drive.names[i]} cannot be read", (width // 2, height // 2), width - 20)
+        else:
+            picture = network.look(frame, drive)
+            found = {name: explain(network, picture, name, **settings) for name in methods}
+            predicted = found[methods[0]].angle
+            sums = {name: evidence(found[name].map) for name in most}
+            frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+            panels = [np.vstack([over(frame, crop, one, limits[name]), bars[name]]) for name, one in found.items()]
+            if len(methods) == 1:
+                panels.insert(0, np.vstack([frame, np.full((60, width, 3), overlay.PAPER, np.uint8)]))
+        if i and drive.runs[i] != drive.runs[i - 1]:
+            past.clear()
+        past.append(Moment(recorded, predicted, sums))
+        captions = [f"camera, frame {i} of 0 to {len(drive) - 1}"] * (len(methods) == 1) + [
+            METHODS[n].title for n in methods
+        ]
+        picture = overlay.side_by_side(panels, captions)
+        strip = draw_strip(picture.shape[1], past, ruler, most, fps)
+        picture = np.vstack([picture, strip])
+        yield even(picture)
+
+
+def _recorded_fps(drive: Drive) -> float:
+    """Frames per second as the time stamps tell, else 10."""
+    if drive.timestamps is None or len(drive) < 2:
+        return 10.0
+    steps = np.diff(drive.timestamps)[drive.runs[1:] == drive.runs[:-1]]
+    seconds = float(np.median(steps)) if len(steps) else 0.0
+    return float(np.clip(1 / seconds, 1, 60)) if seconds > 0 else 10.0
+
+
+def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, crf: int) -> int:
+    """Encode pictures one by one; give their number."""
+    # yuv420p and a file whose index comes first play in every browser, and while they are being loaded.
+    codec, options, of_file = {
+        ".mp4": ("libx264", {"crf": str(crf)}, {"movflags": "+faststart"}),
+        ".webm": ("libvpx-vp9", {"crf": str(crf + 8), "b": "0", "deadline": "realtime", "cpu-used": "8"}, {}),
+    }[path.suffix.lower()]
+    count = 0
+    with av.open(path, "w", container_options=of_file) as film:
+        for picture in frames:
+            if not count:
+                stream = film.add_stream(codec, Fraction(fps).limit_denominator(1001), options=options)
+                stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "yuv420p"
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+            count += 1
+        if count:
+            film.mux(stream.encode())  # what the encoder still holds
+    return count
+
+
+def _check_whole(unfinished: Path, path: Path, frames: int) -> None:
+    """Refuse a film that lacks frames or its index: a full disk is not always noticed while it is written."""
+    try:
+        with av.open(unfinished) as film:
+            found = sum(packet.size > 0 for packet in film.demux(video=0))
+    except (av.FFmpegError, IndexError):
+        found = 0
+    if found != frames:
+        raise OSError(f"{path}: {found} of {frames} frames were written: is the disk full?")
