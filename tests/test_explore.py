@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import re
+import sys
 import threading
 import traceback
 from dataclasses import replace
@@ -756,3 +757,13 @@ def test_explorers_run_with_the_true_network_on_a_recorded_drive(real_drives, tr
         before = explorer.picture.value
         explorer.frame.value = 1
         assert explorer.picture.value != before and explorer.error.value == ""
+
+
+def test_an_explorer_is_found_by_its_file(tmp_path, monkeypatch):
+    text = "from steerlib.show.explorers.explorer import Explorer\n\n\ndef wheel(drive):\n    return Explorer\n"
+    (tmp_path / "wheel.py").write_text(text)
+    monkeypatch.setattr(explore, "__path__", [*explore.__path__, str(tmp_path)])
+    found = explore.collect()
+    assert found["wheel"](None) is explore.Explorer
+    assert all(getattr(explore, name) is function for name, function in found.items() if name != "wheel")
+    del explore.wheel, sys.modules["steerlib.show.explorers.wheel"]

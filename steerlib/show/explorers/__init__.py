@@ -1,27 +1,21 @@
 """Explorers with sliders for the notebooks: choose a frame and settings, and see the picture at once.
 
-One file an explorer, each named after the notebook's method; `Explorer` is what they share.
+One file an explorer; in each stands a function of the file's name, which is found here. `Explorer` is what they share.
 """
 
-from steerlib.show.explorers.cam import cam
-from steerlib.show.explorers.compare import compare
-from steerlib.show.explorers.driving import driving
-from steerlib.show.explorers.explorer import WIDTH, Drawing, Explorer, Scene
-from steerlib.show.explorers.frames import frames
-from steerlib.show.explorers.grad_cam import grad_cam
-from steerlib.show.explorers.hypercolumns import hypercolumns
-from steerlib.show.explorers.occlusion import occlusion
+from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "WIDTH",
-    "Drawing",
-    "Explorer",
-    "Scene",
-    "cam",
-    "compare",
-    "driving",
-    "frames",
-    "grad_cam",
-    "hypercolumns",
-    "occlusion",
-]
+from steerlib.show.explorers.explorer import WIDTH, Drawing, Explorer, Scene
+
+
+def collect() -> dict[str, Callable[..., Explorer]]:
+    """Give the explorers by their names, from the files of this folder."""
+    modules = {file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)}
+    return {name: getattr(module, name) for name, module in modules.items() if hasattr(module, name)}
+
+
+globals().update(collect())  # in place of the modules, which have the same names
+
+__all__ = ["WIDTH", "Drawing", "Explorer", "Scene", *collect()]
