@@ -105,7 +105,9 @@ def test_of_any_mixture_is_kept_what_can_be_kept(kinds, broken):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             malformed = sum(kind in ("text", "NaN", "too large", "noise") for kind in kinds)
-            if not good or 2 * malformed > len(kinds) - kinds.count("empty"):
+            # A first line without any number in it is a header, and this one names no columns that are known.
+            header = next((kind for kind in kinds if kind != "empty"), None) == "noise"
+            if not good or header or 2 * malformed > len(kinds) - kinds.count("empty"):
                 with pytest.raises((ValueError, FileNotFoundError)):
                     load_drive(folder)
                 return
