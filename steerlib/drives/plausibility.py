@@ -175,7 +175,8 @@ def _of_all(angles: np.ndarray, known: np.ndarray) -> Iterable[Doubt]:
     if count >= FEWEST[0] and least < most and largest <= np.pi:
         fraction = ", or fractions of full lock" if largest <= FRACTION else ""
         sentence = f"all {count:,} angles lie between {least:.3g} and {most:.3g}: are they radians{fraction}?"
-        yield Doubt("unit", known, sentence + " Radians: drive.angles = np.degrees(drive.angles)")
+        remedy = " Radians: load_drive(..., unit='radians'), or drive.angles = np.degrees(drive.angles)"
+        yield Doubt("unit", known, sentence + remedy)
 
 
 def _of_some(drive: Drive) -> Iterable[Doubt]:

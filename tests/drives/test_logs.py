@@ -65,7 +65,7 @@ def test_iso_times(real_drives, recwarn):
 
 def test_radians_where_degrees_are_expected(real_drives):
     folder = real_drives / "odd-logs" / "d28_radians"
-    with pytest.warns(UserWarning, match=r"within ±0\.41, taken for degrees: radians\? unit='radians' reads them so"):
+    with pytest.warns(UserWarning, match=r"between -0\.415 and 0\.305: are they radians.*unit='radians'"):
         np.testing.assert_allclose(load_drive(folder).angles, np.radians(TRUE), atol=1e-5)
     np.testing.assert_allclose(load_drive(folder, unit="radians").angles, TRUE, atol=1e-4)
 

@@ -33,7 +33,6 @@ LABEL_FILE = "data.txt"
 EXPECTED = "'200.jpg -1.21' or '200.jpg -1.21,2018-07-01 17:09:55:179'"
 PICTURE = r"\.(?:bmp|jpe?g|png|webp)"
 LINE = re.compile(rf'"?(.+?{PICTURE})"?(\s*[,;]|\s)\s*(\S.*)', re.IGNORECASE)
-ENOUGH = 10  # labels, to wonder that all are small
 LONGEST = 10_000  # characters of a line
 # A number with a decimal comma, and what may follow it: nothing, a time, another column.
 COMMA = re.compile(r"([-+]?\d+),(\d{1,8})(?=$|[,;\s])")
@@ -92,11 +91,6 @@ def read(
     if columns > 1:
         recorded.notes.append(
             f"of the {columns} numbers in a line, number {(position or 0) + 1} is taken for the angle"
-        )
-    most = np.nanmax(np.abs(recorded.angles), initial=0)
-    if unit is None and 0 < most <= np.pi and len(recorded.angles) - len(recorded.problems) >= ENOUGH:
-        recorded.notes.append(
-            f"all angles lie within ±{most:.2g}, taken for degrees: radians? unit='radians' reads them so"
         )
     return to_degrees(recorded, unit or "degrees", full_lock, where)
 
