@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 
@@ -209,7 +210,7 @@ def as_network(
     Returns
     -------
     Network
-        For a Keras model without any description the same one at each call.
+        For a Keras model without any description the same one at each call, until a model that was copied is trained.
 
     Raises
     ------
@@ -230,8 +231,9 @@ def as_network(
     if size is not None and not (np.shape(size) == (2,) and np.asarray(size).dtype.kind in "iu" and min(size) >= 1):
         raise ValueError(f"size={size!r}: expected (height, width) in pixels")
     if is_keras_model(network):
-        kept = vars(network).get("_steerlib")
-        if kept is not None and not told:
+        kept, copied = vars(network).get("_steerlib", (None, 0))
+        # What was copied may have been trained since.
+        if kept is not None and not told and (kept.model is network or copied == _checksum(network)):
             return kept
         from steerlib.networks.one_form import one_form
 
@@ -250,7 +252,8 @@ def as_network(
             )
         made = Network(name or model.name, size, crop, model)
         if not told:
-            vars(network)["_steerlib"] = made  # past Keras, which would take it for a part of the model
+            # Past Keras, which would take it for a part of the model.
+            vars(network)["_steerlib"] = made, 0 if model is network else _checksum(network)
         return made
     if not callable(network):
         raise ValueError(
@@ -281,6 +284,14 @@ def is_keras_model(network: object) -> bool:
 
     keras = sys.modules.get("keras")
     return keras is not None and isinstance(network, keras.Model)
+
+
+def _checksum(model: keras.Model) -> int:
+    """Tell by a number whether the weights of a model are still the same."""
+    checksum = 0
+    for weights in model.get_weights():
+        checksum = crc32(np.ascontiguousarray(weights), checksum)
+    return checksum
 
 
 def _convolutions(model: keras.Model) -> tuple[str, ...]:

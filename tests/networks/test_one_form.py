@@ -120,6 +120,17 @@ def test_what_has_the_form_is_taken_as_it_is_and_kept():
     assert abs(network.angles(np.zeros((1, *SIZE, 3), np.float32)) - before) > 10  # what is trained later is seen
 
 
+def test_a_copy_is_made_again_when_the_model_has_been_trained():
+    model = sequential()
+    network = as_network(model)
+    assert as_network(model) is network
+    model.layers[-1].bias.assign([1.0])
+    again = as_network(model)
+    expected = np.degrees(np.ravel(keras.ops.convert_to_numpy(model(PICTURES))))
+    np.testing.assert_allclose(again.angles(PICTURES), expected, rtol=1e-4, atol=1e-4)
+    assert np.abs(again.angles(PICTURES) - network.angles(PICTURES)).min() > 10
+
+
 @pytest.mark.parametrize(
     ("first", "range"),
     [

@@ -234,7 +234,8 @@ def name_of(thing: object, default: str) -> str:
 
     def is_it(value: object) -> bool:
         # A Keras model keeps the network that was made of it.
-        return value is thing or (is_keras_model(value) and vars(value).get("_steerlib") is thing is not None)
+        kept = vars(value).get("_steerlib", (None,))[0] if is_keras_model(value) else value
+        return value is thing or kept is thing is not None
 
     names = getattr(get_ipython(), "user_ns", {})
     return next((name for name, value in names.items() if not name.startswith("_") and is_it(value)), default)
