@@ -77,20 +77,29 @@ def notebook(path: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "computed": time.process_time(), "memory": peak()}
 
 
-def training(path: str) -> dict[str, float]:
-    """Read batches of a drive as training does, all of them once, with a network that is trained on some."""
-    from steerlib.drives import load_drive, split
+def training(path: str, megabytes: str = "") -> dict[str, float]:
+    """Train for two epochs with so many MB for small pictures (none said: the usual); the first one decodes the frames."""
+    os.environ["STEERLIB_CACHE"] = megabytes
+    import keras
+
+    from steerlib.drives import load_drive
     from steerlib.networks.network import as_network
     from steerlib.networks.pilotnet import pilotnet
-    from steerlib.networks.training import Batches, train
+    from steerlib.networks.training import Batches
 
-    drive = load_drive(path)
-    train(pilotnet(seed=0), drive.subset(range(200)), drive.subset(range(200, 300)), epochs=1, verbose=0)
+    drive, network, ends = load_drive(path), as_network(pilotnet(seed=0)), []
+    network.model.compile("adam", "mean_squared_error")
+    network.model.fit(Batches(network, drive.subset(range(200)), 100, seed=0), verbose=0)
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
     before, start = peak(), time.perf_counter()
-    batches = Batches(as_network(pilotnet(seed=0)), split(drive)[0], 100, seed=0)
-    for i in range(len(batches)):
-        batches[i]
-    return {"seconds": time.perf_counter() - start, "memory": peak() - before, "float32": len(drive) * 158400 / 2**20}
+    batches = Batches(network, drive, 100, seed=0)
+    network.model.fit(batches, epochs=2, shuffle=False, verbose=0, callbacks=[clock])
+    return {
+        "first": ends[0] - start,
+        "second": ends[1] - ends[0],
+        "memory": peak() - before,
+        "float32": len(drive) * 158400 / 2**20,
+    }
 
 
 def film(path: str, count: str) -> dict[str, float]:
@@ -122,6 +131,11 @@ def occlusion(_: str, sizes: str, stride: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "memory": peak() - before}
 
 
+def in_memory(path: str) -> dict[str, float]:
+    """Train with room for all small pictures."""
+    return training(path, "1e6")
+
+
 # What a row is, what measures it, how its number is written, which of its numbers, the goal
 ROWS = [
     ("`load_drive`", loading, "{:.2f} s", "load", "< 2 s"),
@@ -130,9 +144,12 @@ ROWS = [
     ("memory of a loaded drive", loading, "{:.0f} MB", "memory", ""),
     ("notebook 01 to its explorer, with imports", notebook, "{:.1f} s", "seconds", "< 10 s"),
     ("processor time of it, whatever else the machine does", notebook, "{:.1f} s", "computed", ""),
-    ("every training batch once", training, "{:.1f} s", "seconds", ""),
-    ("memory for it", training, "{:.0f} MB", "memory", "below float32"),
+    ("an epoch of training, the first", training, "{:.1f} s", "first", ""),
+    ("the second", training, "{:.1f} s", "second", "1.1 × all in memory"),
+    ("memory for both", training, "{:.0f} MB", "memory", "< 500 MB"),
     ("all frames as float32 would take", training, "{:.0f} MB", "float32", ""),
+    ("the second epoch, with all small pictures in memory", in_memory, "{:.1f} s", "second", ""),
+    ("memory for both, so", in_memory, "{:.0f} MB", "memory", ""),
 ]
 
 

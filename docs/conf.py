@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from steerlib.drives import formats  # noqa: E402
 from steerlib.maps import METHODS  # noqa: E402
 
 project = "Why did the network steer there?"
@@ -105,12 +106,15 @@ them, run `make lab` and open `%s`.
 
 
 def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Add the table of contents to the README, the methods to the reference, and to each explorer how to run it."""
+    """Add the table of contents to the README, methods and formats to the reference, and to each explorer how to run it."""
     if docname == root_doc:
         source[0] += CONTENTS
     elif docname == "docs/reference":
-        modules = [method.make.__module__ for method in METHODS.values()]
-        source[0] = source[0].replace("<!-- methods -->", "\n".join(map(MODULE.format, modules)))
+        for what, modules in (
+            ("methods", [method.make.__module__ for method in METHODS.values()]),
+            ("formats", [module.__name__ for module in formats.known()]),
+        ):
+            source[0] = source[0].replace(f"<!-- {what} -->", "\n".join(map(MODULE.format, modules)))
     elif docname.startswith("notebooks/"):
         notebook = json.loads(source[0])
         cells = []

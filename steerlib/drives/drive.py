@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from steerlib.drives.cache import Cache
 from steerlib.drives.pictures import ROAD, check_crop, check_frame, crop_road, shrink, to_unit
 from steerlib.networks.network import as_network, is_keras_model
 from steerlib.networks.pilotnet import SIZE
 
 if TYPE_CHECKING:
     import keras
+
+CHUNK = 1_000  # frames that are decoded at once where only their errors matter
 
 Indices = int | slice | Sequence[int] | np.ndarray
 
@@ -24,7 +27,7 @@ class Drive:
     """Frames and the angle of the steering wheel at each of them (notebook 01).
 
     Made by `load_drive` or `Drive.from_arrays`. Frames are read when they are asked for; only the small
-    pictures that the network sees are kept, and shared with the drives that `subset` makes.
+    pictures that the network sees are kept (`steerlib.drives.cache`), and shared with the drives that `subset` makes.
 
     Attributes
     ----------
@@ -164,7 +167,7 @@ class Drive:
         size: tuple[int, int] = SIZE,
         crop: tuple[float, float] | None = None,
     ) -> np.ndarray:
-        """Decode frames to what the network sees, in parallel and only once for each size and crop.
+        """Decode frames to what the network sees, in parallel and, where there is room, only once for each size and crop.
 
         Parameters
         ----------
@@ -178,7 +181,7 @@ class Drive:
         Returns
         -------
         (m, h, w, 3) uint8 RGB
-            Read-only, and without a copy where the frames lie side by side.
+            Read-only, and without a copy where the frames lie side by side in memory (`steerlib.drives.cache`).
 
         Raises
         ------
@@ -189,8 +192,6 @@ class Drive:
         small, errors = self._film.decode(rows, size, self.crop if crop is None else crop)
         for error in errors.values():
             raise error
-        side_by_side = len(rows) and (np.diff(rows) == 1).all()
-        small = small[slice(rows[0], rows[-1] + 1) if side_by_side else rows]
         small.flags.writeable = False
         return small
 
@@ -230,7 +231,9 @@ class Drive:
         ValueError
             Where not a single frame can be read.
         """
-        _, broken = self._film.decode(self._rows, SIZE, self.crop)
+        broken = {}
+        for start in range(0, len(self), CHUNK):
+            broken |= self._film.decode(self._rows[start : start + CHUNK], SIZE, self.crop)[1]
         if not broken:
             return self
         bad = np.isin(self._rows, list(broken))
@@ -274,33 +277,38 @@ class Film:
     crop: tuple[float, float]
     cut: bool = False
     in_order: bool = False  # a video, of which a frame is decoded after those before it
-    decoded: dict[tuple, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # by size and crop
+    caches: dict[tuple, Cache] = field(default_factory=dict)  # by size and crop
 
     def decode(
         self, rows: np.ndarray, size: tuple[int, int], crop: tuple[float, float]
     ) -> tuple[np.ndarray, dict[int, Exception]]:
-        """Decode those of the rows that are not decoded yet; give all rows, and what went wrong, by row."""
+        """Give the small pictures of rows, and what went wrong, by row; decode those that are not kept."""
         key = (*size, *crop)
-        if key not in self.decoded:
-            count = len(self.names)
-            # Memory is taken only for what is written; of two threads that come here, both get the first one's arrays.
-            self.decoded.setdefault(key, (np.zeros((count, *size, 3), np.uint8), np.zeros(count, bool)))
-        small, is_decoded = self.decoded[key]
+        if key not in self.caches:
+            self.caches.setdefault(key, Cache(len(self.names), size))  # of two threads that come here, both get one
+        cache, fresh = self.caches[key], {}
 
         def decode_one(row: int) -> Exception | None:
             try:
-                small[row] = shrink(self.read(row), crop, size)
+                picture = shrink(self.read(row), crop, size)
             except (ValueError, OSError) as error:
                 return error
-            is_decoded[row] = True
+            if not cache.keep(row, picture) and row in wanted:
+                fresh[row] = picture
 
-        todo = np.unique(rows[~is_decoded[rows]])
+        todo = cache.missing(rows)
+        wanted = set(todo.tolist())
         if self.in_order and len(todo) > 1:
-            between = np.arange(todo[0], todo[-1] + 1)  # on the way to the last one they are decoded anyhow
-            errors = {row: decode_one(row) for row in between[~is_decoded[between]]}
-            return small, {row: errors[row] for row in todo if errors[row]}
-        with ThreadPoolExecutor() as pool:
-            return small, {row: error for row, error in zip(todo, pool.map(decode_one, todo)) if error}
+            between = cache.missing(np.arange(todo[0], todo[-1] + 1))  # decoded anyhow, on the way to the last one
+            errors = {row: decode_one(row) for row in between}
+        else:
+            with ThreadPoolExecutor() as pool:
+                errors = dict(zip(todo, pool.map(decode_one, todo)))
+        pictures = cache.take(rows)
+        for place, row in enumerate(rows if fresh else ()):
+            if row in fresh:
+                pictures[place] = fresh[row]
+        return pictures, {row: errors[row] for row in todo if errors[row]}
 
 
 def joined(films: Sequence[Film]) -> Film:

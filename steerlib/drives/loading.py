@@ -20,7 +20,7 @@ from steerlib.drives.plausibility import AngleWarning, check_angles, doubts_in_w
 from steerlib.drives.recording import Recording, check_full_lock, check_unit, shortened
 
 CAMERAS = ("center", "left", "right")
-DEEPEST = 2  # so many folders further in a drive is looked for
+DEEPEST = 3  # so many folders further in a drive is looked for
 ARCHIVE_ENDINGS = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip")
 PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 HINT = "; readable() gives the drive without such frames"
@@ -52,8 +52,8 @@ def load_drive(
 ) -> Drive:
     """Open a recorded drive; frames are read later, when they are asked for (notebook 01).
 
-    The formats of `steerlib.drives.formats` are recognized, in a folder or up to two folders further in, and in a
-    zip archive, which is read in place; `data/README.md` lists them. Each knows its unit and sign: degrees of the
+    The formats of `steerlib.drives.formats` are recognized, in a folder or up to three folders further in, and in
+    a zip archive, which is read in place; `data/README.md` lists them. Each knows its unit and sign: degrees of the
     steering wheel, positive to the right, come out. What none of them recognizes, `read_table` reads where you say what
     its columns mean. Folders beside each other that hold drives of one format become one drive of several runs.
 

@@ -29,8 +29,9 @@ def train(
     """Train a network on a drive and leave it with the weights of its best epoch. Introduced in notebook 02.
 
     Adam minimizes the mean squared error in radians. A number as learning rate is the highest one: it is
-    reached in the course of the first epoch and falls to a hundredth along a cosine. Frames stay uint8 in
-    memory and are converted batch by batch, so 63,000 of them take 2.5 GB.
+    reached in the course of the first epoch and falls to a hundredth along a cosine. While the network computes, the
+    next batches are read: decoded in the first epoch, taken from `steerlib.drives.cache` from then on. A drive of any
+    length takes less than 500 MB.
 
     Parameters
     ----------

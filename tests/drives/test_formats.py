@@ -96,13 +96,13 @@ def test_every_format_says_what_it_is():
 
 
 def test_what_is_not_recognized_is_described(tmp_path):
-    (tmp_path / "IMG" / "IMG" / "deeper").mkdir(parents=True)
+    (tmp_path / "IMG" / "IMG" / "deep" / "deeper").mkdir(parents=True)
     for number in range(12):
         (tmp_path / "IMG" / "IMG" / f"{number}.JPG").touch()
     (tmp_path / "IMG" / "0.png").touch()
     for name in ("notes.md", "log.json", "a", "b"):
         (tmp_path / name).touch()
-    (tmp_path / "IMG" / "IMG" / "deeper" / "data.txt").touch()
+    (tmp_path / "IMG" / "IMG" / "deep" / "deeper" / "data.txt").touch()
     expected = "found 'a', 'b', 2 more; 1 picture in IMG; 12 pictures in IMG/IMG; known formats: "
     with zipfile.ZipFile(tmp_path.with_suffix(".zip"), "w") as archive:
         for path in tmp_path.rglob("*"):

@@ -8,7 +8,7 @@ import pytest
 from made import PILOTNET, color, colors_of, write_frame, write_log, zipped
 from videos import number_of, write_video
 
-from steerlib.drives import load_drive, read_table
+from steerlib.drives import AngleWarning, load_drive, read_table
 from steerlib.drives.files import Files
 from steerlib.drives.formats import comma2k19, deeptesla
 from steerlib.drives.videos import Video
@@ -179,7 +179,7 @@ def test_a_table_with_pictures(tmp_path):
 
 def test_comma2k19(real_drives, tmp_path):
     segment = next((real_drives / "comma2k19").glob("*/*/40"))
-    route = tmp_path / "chunk" / "b0c9d2329ad1606b_2018-08-02--08-34-47"
+    route = tmp_path / "comma2k19" / "chunk" / "b0c9d2329ad1606b_2018-08-02--08-34-47"
     for number in (40, 9):
         for name in (
             "global_pose/frame_times",
@@ -203,7 +203,7 @@ def test_comma2k19(real_drives, tmp_path):
     np.testing.assert_allclose(drive.timestamps, times - times[0], atol=1e-6)
     assert [number_of(drive.frame(i)) for i in (0, 700, 1199)] == [0, 700, 1199]
     shutil.copy(route / "40" / "video.hevc", route / "9" / "video.hevc")
-    for path in (route, tmp_path / "chunk"):
+    for path in (route, route.parent, route.parents[1]):
         drive = load_drive(path)
         assert len(drive) == 2400 and drive.runs.tolist() == [0] * 1200 + [1] * 1200
     write_video(route / "9" / "video.hevc", 50, "libx265", options={"x265-params": "log-level=none"})
@@ -250,7 +250,8 @@ def test_deeptesla_with_its_video(real_drives, tmp_path):
         assert set(drive.runs) == {0} and drive.timestamps[-1] == pytest.approx(2699 / 30, abs=0.01)
     assert [number_of(drive.frame(i)) for i in (2000, 5)] == [2000, 5]
     write_video(tmp_path / "epoch03_front.mkv", 100)
-    with pytest.warns(
-        UserWarning, match="the video has 100 frames; 0 of them have no row, and 2,600 rows have no frame"
+    with (
+        pytest.warns(UserWarning, match="the video has 100 frames; 0 of them have no row, and 2,600 rows have no frame"),
+        pytest.warns(AngleWarning, match="are they radians"),
     ):
         assert len(load_drive(tmp_path)) == 100

@@ -2,7 +2,7 @@
 
 Label file: `global_pose/frame_times` of a segment of a minute, with the angles in
 `processed_log/CAN/steering_angle/t` and `value`: NumPy files without `.npy`. A route is a folder of segments, a chunk a
-folder of routes: each segment is a run of its own.
+folder of routes, and the data set a folder of chunks: each segment is a run of its own.
 Frames: `video.hevc`, raw HEVC without time stamps: frame by frame, in the order of `frame_times`.
 Unit: degrees of the steering wheel; at a frame's time they are interpolated. Sign: positive = left.
 Clock: seconds since the device started.
