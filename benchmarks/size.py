@@ -78,7 +78,7 @@ def notebook(path: str) -> dict[str, float]:
 
 
 def training(path: str, megabytes: str = "") -> dict[str, float]:
-    """Train for two epochs with so many MB for small pictures (none said: the usual); the first one decodes the frames."""
+    """Train for two epochs with so many MB for small pictures, or as usual; the first one decodes the frames."""
     os.environ["STEERLIB_CACHE"] = megabytes
     import keras
 

@@ -106,7 +106,7 @@ them, run `make lab` and open `%s`.
 
 
 def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Add the table of contents to the README, methods and formats to the reference, and to each explorer how to run it."""
+    """Add the table of contents to the README, methods and formats to the reference, to each explorer how to run it."""
     if docname == root_doc:
         source[0] += CONTENTS
     elif docname == "docs/reference":

@@ -167,7 +167,7 @@ class Drive:
         size: tuple[int, int] = SIZE,
         crop: tuple[float, float] | None = None,
     ) -> np.ndarray:
-        """Decode frames to what the network sees, in parallel and, where there is room, only once for each size and crop.
+        """Decode frames to what the network sees, in parallel; where there is room, only once for each size and crop.
 
         Parameters
         ----------

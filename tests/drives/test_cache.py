@@ -47,9 +47,7 @@ def small():
     """A network of few weights, of PilotNet's size."""
     inputs = keras.Input((66, 200, 3))
     middle = keras.layers.Conv2D(2, 5, 5, kernel_initializer=keras.initializers.HeNormal(0))(inputs)
-    outputs = keras.layers.Dense(1, kernel_initializer=keras.initializers.HeNormal(1))(
-        keras.layers.Flatten()(middle)
-    )
+    outputs = keras.layers.Dense(1, kernel_initializer=keras.initializers.HeNormal(1))(keras.layers.Flatten()(middle))
     return keras.Model(inputs, outputs)
 
 

@@ -71,7 +71,9 @@ def with_thumbnail(data):
 )
 def test_every_truncation_is_noticed(tmp_path, data):
     lengths = range(0, len(data) - 1, 41)
-    write_drive(tmp_path, [f"{length}.jpg {length % 7}" for length in lengths] + ["whole.jpg 1", "padded.jpg 1"], frames=0)
+    write_drive(
+        tmp_path, [f"{length}.jpg {length % 7}" for length in lengths] + ["whole.jpg 1", "padded.jpg 1"], frames=0
+    )
     for length in lengths:
         (tmp_path / f"{length}.jpg").write_bytes(data[:length])
     (tmp_path / "whole.jpg").write_bytes(data)

@@ -251,7 +251,9 @@ def test_deeptesla_with_its_video(real_drives, tmp_path):
     assert [number_of(drive.frame(i)) for i in (2000, 5)] == [2000, 5]
     write_video(tmp_path / "epoch03_front.mkv", 100)
     with (
-        pytest.warns(UserWarning, match="the video has 100 frames; 0 of them have no row, and 2,600 rows have no frame"),
+        pytest.warns(
+            UserWarning, match="the video has 100 frames; 0 of them have no row, and 2,600 rows have no frame"
+        ),
         pytest.warns(AngleWarning, match="are they radians"),
     ):
         assert len(load_drive(tmp_path)) == 100
