@@ -59,7 +59,7 @@ def find_columns(
     header : n str
     known : dict
         Our name -> how others call it, in small letters without spaces and signs.
-    needed : names
+    needed : sequence of str
         Of ours, without which the table cannot be read.
     where : str
         File and line, for messages.
