@@ -72,9 +72,9 @@ class Cache:
             side_by_side = len(rows) and (np.diff(rows) == 1).all()
             return self._pictures[slice(rows[0], rows[-1] + 1) if side_by_side else rows]
         pictures = np.empty((len(rows), *self._shape), np.uint8)
-        for picture, row in zip(pictures, rows):
-            if self._kept[row]:
-                with self._lock:
+        with self._lock:
+            for picture, row in zip(pictures, rows):
+                if self._kept[row]:
                     self._file.seek(row * self._bytes)
                     self._file.readinto(picture.data.cast("B"))
         return pictures
