@@ -5,7 +5,7 @@
 # make env        the environment alone (.venv)
 # make notebooks  run the notebooks and store their outputs
 # make drive      render the sample drive again (data/sample_drive)
-# make model      train the shipped networks again (data/models)
+# make model      train the shipped networks again (data/models), the one of notebook 10 last
 # make autonomy   let the networks of notebook 09 drive again (data/autonomy.npz)
 # make book       build the website in docs/_build/html from the notebooks as they are stored
 # make bench      measure beside other libraries and write the table in benchmarks/README.md; what a large drive takes
@@ -103,6 +103,7 @@ drive: env
 
 model: env
 	$(RUN) -m steerlib.networks.shipped data/models
+	$(RUN) -m steerlib.networks.someone_elses data/models
 
 autonomy: env
 	$(RUN) -m steerlib.world.driving data/autonomy.npz

@@ -83,6 +83,7 @@ notebooks/solutions/*
 :caption: Beside them
 
 TEACHING
+docs/donkeycar
 CONTRIBUTING
 SECURITY
 data/README

@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, NoReturn
 from steerlib.maps import METHODS
 from steerlib.maps.fill import FILLS
 from steerlib.maps.grad_cam import TARGETS
+from steerlib.networks.options import add_options, declared, windows
 from steerlib.quiet import held_back
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from steerlib.drives import Drive
     from steerlib.networks.network import Network
 
@@ -63,21 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def explain(options: argparse.Namespace) -> int:
     """Write a picture of what moved the wheel on one frame."""
     from steerlib.drives import crop_road, preprocess, read_frame
+    from steerlib.drives.drive import vision
     from steerlib.writing import check_output
 
     with held_back():  # what a decoder says past Python: the error that is raised says it
         frame = read_frame(options.frame)
-    output = Path(options.output or f"{Path(options.frame).stem}_{options.method}.png")
+    output = Path(options.write or f"{Path(options.frame).stem}_{options.method}.png")
     check_output(output, (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
     from steerlib.maps import explain as explain_picture
     from steerlib.show import overlay
     from steerlib.show.explanation import draw_map
 
-    network = _network(options.model, [options.method])
+    network = _network(options, [options.method])
     crop = _crop(network, options.whole)
     settings = {"target": options.target, "signed": options.signed, "stride": options.stride, "layer": options.layer}
-    settings |= {"sizes": tuple(options.size)} if options.size else {}
-    picture = preprocess(frame, crop, network.size)
+    settings |= {"sizes": windows(options)} if windows(options) else {}
+    picture = preprocess(frame, crop, network.size, **vision(network))
+    _doubt_one(network, picture)
     found = explain_picture(network, picture, options.method, fill=options.fill, **settings)
     view = overlay.enlarge(crop_road(frame, crop), WIDTH)
     if options.focus:
@@ -95,6 +100,7 @@ def explain(options: argparse.Namespace) -> int:
 def predict(options: argparse.Namespace) -> int:
     """Print the angle for each frame; one that cannot be read is reported, and the others are still answered."""
     from steerlib.drives import preprocess, read_frame
+    from steerlib.drives.drive import vision
 
     frames, failed = {}, False
     for name in options.frames:
@@ -105,9 +111,9 @@ def predict(options: argparse.Namespace) -> int:
             _complain(error)
             failed = True
     if frames:
-        network = _network(options.model, [])
+        network = _network(options, [])
         for name, frame in frames.items():
-            angle = network.angle(preprocess(frame, _crop(network, options.whole), network.size))
+            angle = network.angle(preprocess(frame, _crop(network, options.whole), network.size, **vision(network)))
             print(f"{name}: {_in_words(angle)}")
     return 2 if failed else 0
 
@@ -121,12 +127,12 @@ def film(options: argparse.Namespace) -> int:
     if options.frames:
         drive = drive.subset(range(len(drive))[options.frames])
     methods = options.method or ["grad-cam"]
-    output = Path(options.output)
+    output = Path(options.write)
     check_output(output, (".mp4", ".webm"))
     from steerlib.show.film import render_video
 
-    settings = {"layer": options.layer, "sizes": tuple(options.size or (15,)), "stride": options.stride}
-    network = _network(options.model, methods, drive)
+    settings = {"layer": options.layer, "sizes": windows(options) or (15,), "stride": options.stride}
+    network = _network(options, methods, drive)
     path = render_video(drive, network, methods, output, options.fps, **settings)
     print(f"{path}: {len(drive)} frames of {drive.name}, network {network.name}")
     return 0
@@ -155,6 +161,15 @@ def get(options: argparse.Namespace) -> int:
     return 0
 
 
+def inspect(options: argparse.Namespace) -> int:
+    """Say what a network's file holds; with a drive, find out how it wants to be asked."""
+    from steerlib.networks.inspect import command
+
+    for line in command(options, declared(options)):
+        print(line, flush=True)
+    return 0
+
+
 def _check_drive(path: str) -> int:
     """Print what speaks against the angles of a drive, and what its pictures say about their sign."""
     from steerlib.drives import AngleWarning, check_angles, load_drive, picture_sign
@@ -177,12 +192,13 @@ def _parser() -> Parser:
     parser = Parser(prog="steerlib", description="Ask a network for the angle of the steering wheel, and why.")
     commands = parser.add_subparsers(required=True, metavar="command", parser_class=Parser)
 
-    def command(run, *positional: tuple[str, dict]) -> Parser:  # noqa: ANN001
+    def command(run, *positional: tuple[str, dict], model: bool = True) -> Parser:  # noqa: ANN001
         added = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
         added.set_defaults(run=run)
         for name, settings in positional:
             added.add_argument(name, **settings)
-        added.add_argument("--model", help="name of a saved network or a .keras file (default: the one that suits)")
+        if model:
+            added.add_argument("--model", help="name of a saved network, or its file (default: the one that suits)")
         return added
 
     one = command(explain, ("frame", {"help": "a picture file"}))
@@ -192,16 +208,29 @@ def _parser() -> Parser:
     fill = "of hidden windows, and what integrated-gradients starts from"
     one.add_argument("--fill", choices=FILLS, default="blur", help=fill)
     one.add_argument("--focus", action="store_true", help="sharp where it counts, blurred elsewhere, instead of colors")
-    one.add_argument("-o", "--output", help="the picture to write (default: FRAME_METHOD.png in this folder)")
+    one.add_argument(
+        "-o", "--write", metavar="FILE", help="the picture to write (default: FRAME_METHOD.png in this folder)"
+    )
     several = command(predict, ("frames", {"nargs": "+", "metavar": "frame", "help": "picture files"}))
+    add_options(several)
+    asked = command(
+        inspect,
+        ("file", {"help": "a network's file, or the name of a saved one"}),
+        ("drive", {"nargs": "?", "help": "a recording on which to find out how it wants to be asked"}),
+        model=False,
+    )
+    asked.add_argument("--keep", action="store_true", help="write what was found into a .toml beside the file")
+    asked.add_argument("-o", "--write", metavar="FILE", help="draw what it sees of a frame of the drive")
+    asked.add_argument("--trust-program", action="store_true", help="load a SavedModel, which holds a program")
+    add_options(asked)
     whole = command(film, ("drive", {"help": "folder, label file or zip archive"}))
     whole.add_argument("--method", choices=tuple(METHODS), action="append", help="repeat it for several side by side")
-    whole.add_argument("-o", "--output", required=True, help="the film to write: .mp4 or .webm")
+    whole.add_argument("-o", "--write", metavar="FILE", required=True, help="the film to write: .mp4 or .webm")
     whole.add_argument("--frames", type=_range, metavar="FIRST:LAST", help="only these, LAST excluded")
     whole.add_argument("--fps", type=_rate, help="frames a second (default: as recorded)")
     for added, stride in ((one, 2), (whole, 8)):
         added.add_argument("--layer", help="of grad-cam and hires-cam (default: the middle one, of PilotNet conv3)")
-        added.add_argument("--size", type=int, action="append", help="side of hidden windows in pixels; repeatable")
+        add_options(added, windows=True)
         added.add_argument("--stride", type=int, default=stride, help=f"between hidden windows (default: {stride})")
     ready = commands.add_parser(check.__name__, help=check.__doc__, description=check.__doc__)
     ready.set_defaults(run=check)
@@ -233,13 +262,26 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _network(name: str | None, methods: Sequence[str], drive: Drive | None = None) -> Network:
+def _network(options: argparse.Namespace, methods: Sequence[str], drive: Drive | None = None) -> Network:
     """Load the named network; else that of the drive, or the one that the method needs."""
     from steerlib.networks.files import load_network
 
-    if name:
-        return load_network(name)
-    return load_network("pilotnet_gap") if set(methods) == {"cam"} else load_network(drive=drive)
+    told = declared(options)
+    if options.model:
+        return load_network(options.model, **told)
+    return load_network("pilotnet_gap", **told) if set(methods) == {"cam"} else load_network(drive=drive, **told)
+
+
+def _doubt_one(network: Network, picture: np.ndarray) -> None:
+    """Say so where a network answers the same to a frame, to its mirrored picture and to none at all."""
+    import numpy as np
+
+    from steerlib.networks.plausibility import FLAT
+
+    answers = network.angles(np.stack([picture, picture[:, ::-1], np.zeros_like(picture), np.ones_like(picture)]))
+    if np.ptp(answers) < FLAT:
+        same = f"{answers[0]:+.2f}° to this frame, mirrored, to black and to white"
+        _complain(f"network {network.name!r} answers {same}: it is dead, or wrongly asked (steerlib inspect)")
 
 
 def _crop(network: Network, whole: bool) -> tuple[float, float]:
@@ -265,7 +307,7 @@ def _in_words(angle: float) -> str:
     return f"{angle:+.1f}° " + ("right" if angle >= 0.05 else "left" if angle <= -0.05 else "straight")
 
 
-def _complain(error: Exception) -> None:
+def _complain(error: Exception | str) -> None:
     """Say in one line on standard error what is wrong."""
     named = isinstance(error, OSError) and error.filename and error.strerror
     message = f"{error.filename}: {error.strerror}" if named else str(error)

@@ -71,10 +71,12 @@ def another():
     )
 
 
+# What these networks answer is in doubt, and said to be.
+pytestmark = pytest.mark.filterwarnings("ignore::steerlib.networks.plausibility.AnswerWarning")
 KINDS = {"constant": constant, "silent": silent, "saturated": saturated, "untrained": untrained, "two epochs": None}
 KINDS["another"] = None
 # Of the notebooks that load a network of the reader's; 01, 02 and 09 do not.
-ASKING = [name for name in sorted(PATHS) if name[:2] in ("03", "04", "05", "06", "07", "08")]
+ASKING = [name for name in sorted(PATHS) if name[:2] in ("03", "04", "05", "06", "07", "08", "10")]
 CHOSEN = [
     ("03", "constant", "rendered"),
     ("03 solutions", "two epochs", "udacity"),
@@ -88,6 +90,9 @@ CHOSEN = [
     ("07 solutions", "constant", "udacity"),
     ("08", "constant", "udacity"),
     ("03", "another", "udacity"),
+    ("10", "constant", "rendered"),
+    ("10", "another", "udacity"),
+    ("10 solutions", "untrained", "rendered"),
 ]
 OTHERS = [each for each in product(ASKING, KINDS, DRIVES) if each not in CHOSEN]
 OTHERS += [(name, "two epochs", drive) for name in sorted(PATHS) if name[:2] in ("01", "02") for drive in DRIVES]
@@ -134,7 +139,10 @@ def check(save_networks, request, monkeypatch, tmp_path):
         monkeypatch.setenv("STEERLIB_QUICK", "3" if notebook.startswith(("01", "02")) else "8")
         monkeypatch.setenv("STEERLIB_EPOCHS", "2")
         monkeypatch.setenv("TQDM_DISABLE", "1")
-        monkeypatch.setenv("STEERLIB_MODELS", str(save_networks(kind, load_drive())))
+        drive = load_drive()
+        folder = save_networks(kind, drive)
+        monkeypatch.setenv("STEERLIB_MODELS", str(folder))
+        monkeypatch.setenv("STEERLIB_NETWORK", str(folder / f"{drive.name}.keras"))  # what notebook 10 opens
         (tmp_path / "notebooks" / "solutions").mkdir(parents=True)  # films are written beside a notebook
         monkeypatch.chdir(tmp_path / "notebooks" / "solutions")
         run(nbformat.read(PATHS[notebook], as_version=4).cells, PATHS[notebook].stem)

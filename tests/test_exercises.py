@@ -841,6 +841,82 @@ def copies(world):
     yield "the sign", lambda network, images: change(network, images, 20, -20) / 40
 
 
+def in_order(world):
+    def of(both):
+        return lambda left, center, right: both(left > center, center > right).mean()
+
+    yield None, of(np.logical_and)
+    yield "the other way round", lambda left, center, right: ((left < center) & (center < right)).mean()
+    yield "only left and center", of(lambda first, second: first)
+    yield "only center and right", of(lambda first, second: second)
+    yield "only left and right", lambda left, center, right: (left > right).mean()
+    yield "these are two shares", of(lambda first, second: (first + 0.0 + second) / 2)
+    yield "equal answers", lambda left, center, right: ((left >= center) & (center >= right)).mean()
+    yield "one of the two", of(np.logical_or)
+    yield "this is a count", lambda left, center, right: ((left > center) & (center > right)).sum()
+    yield "this is one answer for each frame", lambda left, center, right: (left > center) & (center > right)
+
+
+def factor(world):
+    def of(formula):
+        def factor(answers, recorded):
+            known = np.isfinite(recorded)
+            return formula(answers[known], recorded[known])
+
+        return factor
+
+    yield None, of(lambda a, r: (a * r).sum() / (a**2).sum())
+    yield "this turns the angles into answers", of(lambda a, r: (a * r).sum() / (r**2).sum())
+    yield "this line does not go through zero", of(lambda a, r: np.polyfit(a, r, 1)[0])
+    yield "a quotient of spreads", of(lambda a, r: r.std() / a.std())
+    yield "a quotient of means", of(lambda a, r: r.mean() / a.mean())
+    yield "a mean of quotients", of(lambda a, r: (r / a).mean())
+    yield "a median of quotients", of(lambda a, r: np.median(r / a))
+    yield "frames without an angle", lambda a, r: (a * np.nan_to_num(r)).sum() / (a**2).sum()
+    yield "it is NaN", lambda a, r: (a * r).sum() / (a**2).sum()
+
+
+def rows_seen(world):
+    def of(formula):
+        return lambda above, below, size, crop, height: formula(
+            np.array([above, size - below]) / size, np.array(crop), height
+        )
+
+    def wrong_below(above, below, size, crop, height):
+        return height * (crop[0] + (crop[1] - crop[0]) * np.array([above, below]) / size)
+
+    yield None, of(lambda cut, crop, height: height * (crop[0] + np.ptp(crop) * cut))
+    yield "these are rows of the network's picture", lambda above, below, size, crop, height: (above, size - below)
+    yield "the crop before the network", of(lambda cut, crop, height: height * cut)
+    yield "the rows below are counted from below", wrong_below
+    yield "these are rows of what is left", of(lambda cut, crop, height: height * np.ptp(crop) * cut)
+    yield "this is the crop alone", of(lambda cut, crop, height: height * crop)
+    yield "these are fractions", of(lambda cut, crop, height: crop[0] + np.ptp(crop) * cut)
+    yield "this adds the crop's top", of(lambda cut, crop, height: height * (crop[0] + cut))
+
+
+def beyond_chance(world):
+    def of(formula):
+        def beyond_chance(one, other):
+            table = np.array([[trust.correlation(a, b) for b in other] for a in one])
+            same = np.eye(len(one), dtype=bool)
+            return formula(table[same].mean(), table[~same].mean(), table.mean())
+
+        return beyond_chance
+
+    def at_once(one, other):
+        control = [trust.correlation(one, np.roll(other, k, axis=0)) for k in range(1, len(one))]
+        return trust.correlation(one, other) - np.mean(control)
+
+    yield None, of(lambda same, others, all: same - others)
+    yield "the control is missing", of(lambda same, others, all: same)
+    yield "this is the control alone", of(lambda same, others, all: others)
+    yield "the other way round", of(lambda same, others, all: others - same)
+    yield "the control holds pairs", of(lambda same, others, all: same - all)
+    yield "this is a quotient", of(lambda same, others, all: same / others)
+    yield "all frames at once", at_once
+
+
 def test_the_hints_for_drivers_tell_swinging_from_sleeping():
     assert "it swings" in exercises.check_driver(lambda offset, heading: -100 * offset - 0.5 * heading).message
     assert "let it steer more" in exercises.check_driver(lambda offset, heading: -20 * offset - 10 * heading).message

@@ -166,8 +166,11 @@ class Drive:
         indices: Indices | None = None,
         size: tuple[int, int] = SIZE,
         crop: tuple[float, float] | None = None,
+        resize: str = "area",
+        blur: int = 1,
+        blur_after: int = 1,
     ) -> np.ndarray:
-        """Decode frames to what the network sees, in parallel; where there is room, only once for each size and crop.
+        """Decode frames to what the network sees, in parallel; where there is room, only once for each way to see.
 
         Parameters
         ----------
@@ -177,6 +180,8 @@ class Drive:
             Of the network's picture.
         crop : (top, bottom), optional
             Fractions of the height; None is the drive's.
+        resize, blur, blur_after
+            As for `preprocess`.
 
         Returns
         -------
@@ -189,7 +194,8 @@ class Drive:
             Names the first unreadable file; `readable` gives the drive without such frames.
         """
         rows = self._rows[self._chosen(slice(None) if indices is None else indices)]
-        small, errors = self._film.decode(rows, size, self.crop if crop is None else crop)
+        seen = (resize, blur, blur_after)
+        small, errors = self._film.decode(rows, size, self.crop if crop is None else crop, *seen)
         for error in errors.values():
             raise error
         small.flags.writeable = False
@@ -203,6 +209,7 @@ class Drive:
         Parameters
         ----------
         network : Network, keras.Model, or anything with a ``size`` and a ``crop``
+            Where it has them, its ``resize``, ``blur`` and ``blur_after`` count, too.
         indices : int, slice, mask or sequence of int, optional
             Which frames; None is all of them.
 
@@ -212,7 +219,7 @@ class Drive:
             Names the first unreadable file; `readable` gives the drive without such frames.
         """
         network = _seeing(network)
-        return to_unit(self.pixels(indices, network.size, self.part_for(network)))
+        return to_unit(self.pixels(indices, network.size, self.part_for(network), **vision(network)))
 
     def subset(self, indices: Indices, name: str | None = None) -> "Drive":
         """Make a drive of some frames, in the order given; it shares the decoded pixels with this one."""
@@ -258,6 +265,11 @@ class Seeing(Protocol):
     crop: tuple[float, float] | None  # None: the drive's
 
 
+def vision(network: "Seeing | None") -> dict[str, str | int]:
+    """Give how a network's pictures are resized and blurred, the last arguments of `preprocess`, as far as it says."""
+    return {name: getattr(network, name) for name in ("resize", "blur", "blur_after") if hasattr(network, name)}
+
+
 def _seeing(network: "Seeing | keras.Model") -> Seeing:
     """Tell of a Keras model, too, what it sees."""
     return as_network(network) if is_keras_model(network) else network
@@ -277,20 +289,26 @@ class Film:
     crop: tuple[float, float]
     cut: bool = False
     in_order: bool = False  # a video, of which a frame is decoded after those before it
-    caches: dict[tuple, Cache] = field(default_factory=dict)  # by size and crop
+    caches: dict[tuple, Cache] = field(default_factory=dict)  # by size, crop and the rest of how a frame is seen
 
     def decode(
-        self, rows: np.ndarray, size: tuple[int, int], crop: tuple[float, float]
+        self,
+        rows: np.ndarray,
+        size: tuple[int, int],
+        crop: tuple[float, float],
+        resize: str = "area",
+        blur: int = 1,
+        blur_after: int = 1,
     ) -> tuple[np.ndarray, dict[int, Exception]]:
         """Give the small pictures of rows, and what went wrong, by row; decode those that are not kept."""
-        key = (*size, *crop)
+        key = (*size, *crop, resize, blur, blur_after)
         if key not in self.caches:
             self.caches.setdefault(key, Cache(len(self.names), size))  # of two threads that come here, both get one
         cache, fresh = self.caches[key], {}
 
         def decode_one(row: int) -> Exception | None:
             try:
-                picture = shrink(self.read(row), crop, size)
+                picture = shrink(self.read(row), crop, size, resize, blur, blur_after)
             except (ValueError, OSError) as error:
                 return error
             if not cache.keep(row, picture) and row in wanted:

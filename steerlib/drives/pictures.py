@@ -16,6 +16,10 @@ from steerlib.networks.pilotnet import SIZE
 ROAD = (106 / 256, 1.0)
 WHOLE = (0.0, 1.0)
 
+# How a part of a frame becomes as small as a network's picture. The networks of others were trained on either.
+RESIZING = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
+WIDEST_BLUR = 99  # pixels
+
 # What looks small on the disk must not fill the memory.
 LARGEST_PICTURE = 50_000_000  # pixels, 150 MB in memory; a road camera has up to 10 million
 LARGEST_RATIO = 20  # of a frame's longer side to its shorter one, since pictures are drawn at one width
@@ -54,7 +58,14 @@ def crop_road(frame: np.ndarray, crop: tuple[float, float] = ROAD) -> np.ndarray
     return frame[top:bottom]
 
 
-def preprocess(frame: np.ndarray, crop: tuple[float, float] = ROAD, size: tuple[int, int] = SIZE) -> np.ndarray:
+def preprocess(
+    frame: np.ndarray,
+    crop: tuple[float, float] = ROAD,
+    size: tuple[int, int] = SIZE,
+    resize: str = "area",
+    blur: int = 1,
+    blur_after: int = 1,
+) -> np.ndarray:
     """Turn a frame into input of the network; the same for training and for every map (notebook 01).
 
     Parameters
@@ -64,6 +75,10 @@ def preprocess(frame: np.ndarray, crop: tuple[float, float] = ROAD, size: tuple[
         Fractions of the height, see `crop_road`.
     size : (h, w)
         Of the network's picture; PilotNet's (arXiv 1604.07316) is (66, 200).
+    resize : {"area", "linear"}
+        See `RESIZING`.
+    blur, blur_after : int
+        Side of the Gaussian window in pixels, odd, before the part is resized, or after; 1: none.
 
     Returns
     -------
@@ -73,9 +88,10 @@ def preprocess(frame: np.ndarray, crop: tuple[float, float] = ROAD, size: tuple[
     Raises
     ------
     ValueError
-        Where `frame` is no uint8 RGB picture or the crop leaves nothing of it.
+        Where `frame` is no uint8 RGB picture, the crop leaves nothing of it, or it is to be resized or blurred in a way
+        that is not known.
     """
-    return to_unit(shrink(frame, crop, size))
+    return to_unit(shrink(frame, crop, size, resize, blur, blur_after))
 
 
 def read_frame(path: str | Path) -> np.ndarray:
@@ -155,10 +171,37 @@ def check_crop(crop: tuple[float, float]) -> None:
         raise ValueError(f"crop={crop}: expected (top, bottom) as fractions of the height, 0 <= top < bottom <= 1")
 
 
-def shrink(frame: np.ndarray, crop: tuple[float, float], size: tuple[int, int]) -> np.ndarray:
-    """Crop and resize a frame to the network's size, in uint8."""
+def check_blur(side: int, name: str = "blur") -> None:
+    """Refuse what is no side of a Gaussian window."""
+    if (
+        isinstance(side, bool)
+        or not isinstance(side, int | np.integer)
+        or side % 2 == 0
+        or not 1 <= side <= WIDEST_BLUR
+    ):
+        raise ValueError(f"{name}={side!r}: expected an odd number of pixels, 1 to {WIDEST_BLUR}")
+
+
+def shrink(
+    frame: np.ndarray,
+    crop: tuple[float, float],
+    size: tuple[int, int],
+    resize: str = "area",
+    blur: int = 1,
+    blur_after: int = 1,
+) -> np.ndarray:
+    """Crop, blur, resize and blur a frame to the network's picture, in uint8; see `preprocess`."""
     check_frame(frame)
-    return cv2.resize(crop_road(frame, crop), size[::-1], interpolation=cv2.INTER_AREA)
+    if resize not in RESIZING:
+        raise ValueError(f"resize={resize!r}: expected one of {', '.join(RESIZING)}")
+    part = _blurred(crop_road(frame, crop), blur, "blur")
+    return _blurred(cv2.resize(part, size[::-1], interpolation=RESIZING[resize]), blur_after, "blur_after")
+
+
+def _blurred(picture: np.ndarray, side: int, name: str) -> np.ndarray:
+    """See a picture through a Gaussian window."""
+    check_blur(side, name)
+    return picture if side == 1 else cv2.GaussianBlur(picture, (side, side), 0)
 
 
 def to_unit(pixels: np.ndarray) -> np.ndarray:

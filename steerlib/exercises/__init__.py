@@ -13,6 +13,7 @@ from steerlib.exercises.driving import check_copies, check_driver, check_longest
 from steerlib.exercises.grad_cam import check_against_blur, check_grad_cam_left, check_pooled, check_wrong_sides
 from steerlib.exercises.hypercolumns import check_correlations, check_mean_of_layers, check_without_channel
 from steerlib.exercises.occlusion import check_band_effects, check_blurred_row, check_halves
+from steerlib.exercises.own_network import check_beyond_chance, check_factor, check_in_order, check_rows_seen
 from steerlib.exercises.training import check_colors, check_cross_validate, check_multiplications
 from steerlib.exercises.trust import check_black_blank, check_harder_control, check_smoothed
 from steerlib.exercises.verdict import NOT_YET, Verdict
@@ -25,6 +26,7 @@ __all__ = [
     "check_argument",
     "check_band_effects",
     "check_bends",
+    "check_beyond_chance",
     "check_black_blank",
     "check_blurred_row",
     "check_by_channel",
@@ -34,9 +36,11 @@ __all__ = [
     "check_cross_validate",
     "check_driver",
     "check_evidence_of",
+    "check_factor",
     "check_grad_cam_left",
     "check_halves",
     "check_harder_control",
+    "check_in_order",
     "check_longest",
     "check_mean_of_layers",
     "check_mirror",
@@ -44,6 +48,7 @@ __all__ = [
     "check_network_input",
     "check_pooled",
     "check_repair",
+    "check_rows_seen",
     "check_running_mean",
     "check_saturated",
     "check_smoothed",

@@ -89,7 +89,7 @@ def call(function: Callable, *inputs: Any) -> Any:  # noqa: ANN401
         raise Hint("the function returns None: is a return missing?")
     _answered(answer)
     for one, copy in zip(inputs, copies):
-        if isinstance(one, np.ndarray) and not np.array_equal(one, copy):
+        if isinstance(one, np.ndarray) and not np.array_equal(one, copy, equal_nan=one.dtype.kind == "f"):
             raise Hint("the function changes the array that it is given: work on a copy")
     return answer
 

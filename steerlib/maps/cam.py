@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -37,7 +37,8 @@ def cam(network: Network, picture: np.ndarray, enlarged: bool = True) -> np.ndar
     Parameters
     ----------
     network : Network
-        As `steerlib.pilotnet_gap`: a convolution, GlobalAveragePooling2D, Dense(1), then what makes an angle of x.
+        As `steerlib.pilotnet_gap`: a convolution, GlobalAveragePooling2D, Dense(1), then what makes an angle of x:
+        2·atan there, anything without weights in other networks, or nothing.
     picture : (h, w, 3) float32 in [0, 1]
     enlarged : bool
         Spread the map over the picture (`cells_to_pixels`, fading at the border). False: the last convolution's own
@@ -47,7 +48,7 @@ def cam(network: Network, picture: np.ndarray, enlarged: bool = True) -> np.ndar
     -------
     (h, w) float32, of the picture or of the cells
         Signed, positive where the picture steers right, in the unit of x, the output before 2·atan. `degrees_of`
-        turns it into degrees.
+        turns it into degrees. Of a network whose x is positive to the left, the other way round.
 
     Raises
     ------
@@ -78,16 +79,35 @@ def ledger(network: Network, picture: np.ndarray) -> Ledger:
     Raises
     ------
     ValueError
-        As `cam`, and if the network does not make its angle by 2·atan(x).
+        As `cam`.
     """
     cells = cam(network, picture, enlarged=False).astype(np.float64)
-    bias = float(head(network)[1].get_weights()[1][0])
-    output = float(cells.mean()) + bias
-    angle = network.angle(picture)
-    if abs(output * degrees_of(output) - angle) > 0.01:
-        raise ValueError(f"the network {network.name!r} makes {angle:.2f}° of x = {output:.4f}; expected 2·atan(x)")
-    parts = np.minimum(cells, 0).mean(), np.maximum(cells, 0).mean(), bias, output
-    return Ledger(*(float(part * degrees_of(output)) for part in parts))
+    weights = head(network)[1].get_weights()
+    bias = float(weights[1][0]) if len(weights) > 1 else 0.0
+    unit, straight = _degrees_of_unit(network, float(cells.mean()) + bias)
+    left, right = np.minimum(cells, 0).mean() * unit, np.maximum(cells, 0).mean() * unit
+    bias = bias * unit + straight
+    return Ledger(float(left), float(right), bias, float(left + right + bias))
+
+
+def _degrees_of_unit(network: Network, output: float) -> tuple[float, float]:
+    """Give what each unit of x contributes in degrees, and the degrees of x = 0, whatever stands behind x.
+
+    As `degrees_of` for 2·atan(x): from 0 to x the network's own last steps are taken for a straight line.
+    """
+
+    def ends(network: Network) -> Callable:
+        import keras
+
+        first, last = head(network)[1].output, network.model.output
+        return keras.Model(first, last) if first is not last else lambda asked, training: asked
+
+    step = output if abs(output) > 1e-4 else 1e-2  # what is left of a smaller difference are rounding errors
+    asked = np.array([[0.0], [step], [-step]], np.float32)
+    straight, there, back = np.degrees(
+        np.ravel(network.function("tail", ends)(asked, training=False)).astype(np.float64)
+    )
+    return float((there - straight) / step if step == output else (there - back) / (2 * step)), float(straight)
 
 
 def degrees_of(output: float) -> float:
@@ -116,7 +136,8 @@ def head(network: Network) -> tuple[keras.Layer, keras.Layer]:
 
     if network.model is None:
         network.check_convolutions()  # raises
-    found = [layer for layer in network.model.layers if not isinstance(layer, layers.InputLayer)]
+    passing = layers.InputLayer | layers.Dropout  # neither changes an answer
+    found = [layer for layer in network.model.layers if not isinstance(layer, passing)]
     kinds = [type(layer) for layer in found]
     if layers.GlobalAveragePooling2D in kinds:
         place = kinds.index(layers.GlobalAveragePooling2D)
@@ -126,14 +147,15 @@ def head(network: Network) -> tuple[keras.Layer, keras.Layer]:
                 return convolution, unit
     raise ValueError(
         f"the network {network.name!r} ends in {' > '.join(kind.__name__ for kind in kinds[-5:])}; CAM needs a Conv2D, "
-        "then GlobalAveragePooling2D, then a linear Dense(1), then at most 2·atan: see steerlib.pilotnet_gap"
+        "then GlobalAveragePooling2D, then a linear Dense(1), then nothing that has weights: see steerlib.pilotnet_gap"
     )
 
 
 def _in_degrees(network: Network, picture: np.ndarray) -> np.ndarray:
     """Give the map of `cam` in degrees, as it is drawn beside those of other methods."""
-    output = np.tan(np.radians(network.angle(picture) / 2))
-    return cam(network, picture) * np.float32(degrees_of(output))
+    cells, weights = cam(network, picture, enlarged=False), head(network)[1].get_weights()
+    unit, _ = _degrees_of_unit(network, float(cells.mean()) + (float(weights[1][0]) if len(weights) > 1 else 0.0))
+    return cells_to_pixels(cells * np.float32(unit), network, head(network)[0].name, fade=True)
 
 
 def _read(found: Explanation, network: Network, picture: np.ndarray, settings: Mapping[str, Any]) -> Explanation:

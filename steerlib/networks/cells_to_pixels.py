@@ -24,6 +24,8 @@ class Cells(NamedTuple):
     step: np.ndarray  # pixels from one cell to the next
     field: np.ndarray  # pixels that a cell sees: the size of its receptive field
     count: np.ndarray  # cells
+    low: np.ndarray  # where the part of the picture begins that the network does not cut off, in pixels as `first`
+    high: np.ndarray  # where it ends
 
 
 def cell_centers(network: Network | keras.Model, layer: str) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +51,7 @@ def cell_centers(network: Network | keras.Model, layer: str) -> tuple[np.ndarray
         If the layer is not a convolution of the network, or a layer below it is not understood.
     """
     network = as_network(network)
-    first, step, _, count = cells_of(network, network.check_layer(layer))
+    first, step, _, count, *_ = cells_of(network, network.check_layer(layer))
     rows, columns = (first[axis] + step[axis] * np.arange(count[axis]) for axis in (0, 1))
     return rows, columns
 
@@ -59,7 +61,8 @@ def cells_to_pixels(cells: np.ndarray, network: Network | keras.Model, layer: st
 
     Introduced in notebook 04. Every cell's value goes to the center of its receptive field (`cell_centers`);
     between centers it is interpolated bilinearly, beyond the outermost ones it stays the same. Stretching the
-    map over the whole picture instead would move the evidence of conv5 outward by up to 25 pixels.
+    map over the whole picture instead would move the evidence of conv5 outward by up to 25 pixels. What the network
+    cuts off the picture (`Cropping2D`) it does not see: zero.
 
     Parameters
     ----------
@@ -107,7 +110,8 @@ def cells_of(network: Network, layer: str) -> Cells:
         Names a layer on the way that is not understood.
     """
     model = network.model
-    known = {id(model.input): Cells(np.zeros(2), np.ones(2), np.ones(2), np.array(network.size))}
+    size = np.array(network.size)
+    known = {id(model.input): Cells(np.zeros(2), np.ones(2), np.ones(2), size, np.full(2, -0.5), size - 0.5)}
     for operation in model.operations:
         tensors = operation.input if isinstance(operation.input, list) else [operation.input]
         below = [known.get(id(tensor)) for tensor in tensors]
@@ -147,12 +151,13 @@ def _above(name: str, layer: keras.Operation, below: list[Cells]) -> Cells:
     from keras import layers
 
     output = np.array(layer.output.shape[1:3])
-    first, step, field, count = below[0]
+    first, step, field, count, low, high = below[0]
     if len(below) > 1:
         places = np.stack([[*cells.first, *cells.step, *cells.count] for cells in below])
         if not np.allclose(places, places[0]):
             raise ValueError(f"network {name!r}: what its layer {layer.name} joins does not lie at the same places")
         expected, field = count, np.max([cells.field for cells in below], axis=0)
+        low, high = np.min([cells.low for cells in below], axis=0), np.max([cells.high for cells in below], axis=0)
     elif isinstance(layer, _windows()):
         strides, reach, before = np.array(layer.strides), _reach(layer), padding_of(layer)
         first = first + step * (reach / 2 - before)
@@ -161,6 +166,8 @@ def _above(name: str, layer: keras.Operation, below: list[Cells]) -> Cells:
     elif isinstance(layer, layers.Cropping2D):
         cut = np.array(layer.cropping)
         first, expected = first + step * cut[:, 0], count - cut.sum(axis=1)
+        low = np.where(cut[:, 0], np.maximum(low, first - field / 2), low)
+        high = np.where(cut[:, 1], np.minimum(high, first + step * (expected - 1) + field / 2), high)
     elif isinstance(layer, layers.ZeroPadding2D):
         added = np.array(layer.padding)
         first, expected = first - step * added[:, 0], count + added.sum(axis=1)
@@ -182,7 +189,7 @@ def _above(name: str, layer: keras.Operation, below: list[Cells]) -> Cells:
         raise ValueError(
             f"network {name!r}: its layer {layer.name} has {tuple(output)} cells, expected {tuple(expected)}"
         )
-    return Cells(first, step, field, output)
+    return Cells(first, step, field, output, low, high)
 
 
 def _windows() -> tuple[type, ...]:
@@ -202,7 +209,10 @@ def keeps_places(layer: keras.Operation) -> bool:
     """Tell whether each cell of a layer's output is made of the cell at the same place alone."""
     from keras import layers
 
+    from steerlib.networks.own_layers import ToColor
+
     kinds = (
+        ToColor,
         layers.Activation,
         layers.BatchNormalization,
         layers.Dropout,
@@ -227,11 +237,12 @@ def keeps_places(layer: keras.Operation) -> bool:
 
 def _spread(network: Network, layer: str, fade: bool) -> list[np.ndarray]:
     """Give the share of each cell in each pixel, for rows and columns: (height, h) and (width, w)."""
-    shares, (_, step, field, _) = [], cells_of(network, layer)
+    shares, (_, step, field, _, low, high) = [], cells_of(network, layer)
     for axis, centers in enumerate(cell_centers(network, layer)):
         pixels = np.arange(network.size[axis])
         outside = np.maximum(np.maximum(centers[0] - pixels, pixels - centers[-1]) - step[axis] / 2, 0)
         weight = np.clip(1 - 2 * outside / max(field[axis] - step[axis], 1), 0, 1) if fade and len(centers) > 1 else 1
-        share = [np.interp(pixels, centers, one) * weight for one in np.eye(len(centers))]
+        seen = (pixels >= low[axis]) & (pixels <= high[axis])
+        share = [np.interp(pixels, centers, one) * weight * seen for one in np.eye(len(centers))]
         shares.append(np.stack(share, axis=1).astype(np.float32))
     return shares

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import zipfile
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,19 @@ import keras
 import numpy as np
 
 from steerlib.drives import Drive
+from steerlib.networks import formats
+from steerlib.networks.description import Description, beside, described, write_description
+from steerlib.networks.formats import saved_model
+from steerlib.networks.formats.raw import RawFunction
 from steerlib.networks.network import Network, as_network
+from steerlib.networks.plausibility import AnswerWarning, in_words, plausible_answers
 from steerlib.writing import replacing
 
 # Networks that come with the project; none of a reader's own can take their names. The last three are bad drivers, each
 # for a reason of its own, which notebook 09 looks for.
 SHIPPED = ("pilotnet", "pilotnet_gap", "pilotnet_centered", "pilotnet_memorizer", "pilotnet_confused")
+OTHER = "someone_elses.h5"  # a network of other habits, for notebook 10: see `steerlib.networks.someone_elses`
 
-LARGEST_NETWORK = 512 * 2**20  # bytes when unpacked; PilotNet has 6.4 million
 DIVERGED = "weights are not finite numbers: training diverged, try a lower learning rate"
 UNSUITED = re.compile(r"[^\w.-]+")  # what of a name does not suit a file
 
@@ -34,7 +39,8 @@ def save_network(network: Network | keras.Model, name: str) -> Path:
     """Save a network, for instance under the name of its drive. Introduced in notebook 02.
 
     It goes into the folder $STEERLIB_MODELS, or else into the project's ``data/models``, without the state of
-    the optimizer. An older network of this name is replaced in one step, or not at all where something fails.
+    the optimizer. Where it sees a part of a frame of its own, or sees it blurred, a ``.toml`` beside it says so. An
+    older network of this name is replaced in one step, or not at all where something fails.
 
     Parameters
     ----------
@@ -61,18 +67,34 @@ def save_network(network: Network | keras.Model, name: str) -> Path:
 def load_network(
     name_or_path: str | Path = "pilotnet",
     drive: Drive | None = None,
+    replace: Mapping[str, object] | None = None,
+    trust_program: bool = False,
+    backend: str | None = None,
     **description: Any,  # noqa: ANN401
 ) -> Network:
     """Load a saved network. Introduced in notebook 02.
 
+    Nothing that a file brings along is run, a SavedModel excepted. `steerlib.networks.formats` lists the formats.
+
     Parameters
     ----------
     name_or_path : str or Path
-        The name of one of the `networks`, or a path that ends in ``.keras``.
+        The name of one of the `networks`, or a path: .keras, .h5, .hdf5, .json (the description of weights that lie
+        beside it), .tflite, .onnx, or the folder of a SavedModel.
     drive : Drive, optional
-        If a network is saved under the name of this drive, it is loaded instead.
+        The drive that it will be asked about: the file that $STEERLIB_NETWORK names is loaded instead, else the network
+        saved under the name of this drive, where there is one. An `AnswerWarning` says where its answers to this drive
+        cannot be meant (`plausible_answers`).
+    replace : mapping, optional
+        What stands in the place of each Lambda of the file: ``{"lambda_1": "x/127.5-1"}``, or a Keras layer; see
+        `steerlib.networks.formats.replacement`.
+    trust_program : bool
+        Whether to load a SavedModel, which holds a program.
+    backend : {"tensorflow", "theano"}, optional
+        What a file of Keras 1 with channels first was trained with, which it does not say.
     **description
-        What it wants to see and what its answer means, see `steerlib.networks.network.as_network`.
+        What it wants to see and what its answer means, see `steerlib.networks.network.as_network`. What the file beside
+        it says, ``mynet.toml`` for ``mynet.keras`` (`steerlib.networks.description`), is known without.
 
     Returns
     -------
@@ -84,46 +106,58 @@ def load_network(
     FileNotFoundError
         Where there is no such network; lists those that there are.
     ValueError
-        Where the file is no Keras model, would run code of its own, does not map one picture to one angle, or has
-        weights that are no numbers. An HDF5 file of older Keras is not loaded, since that could run code.
+        Where the file is no network, would run code of its own, does not map one picture to one angle, or has
+        weights that are no numbers.
     """
     saved = networks()
     path = Path(str(name_or_path))
-    if drive is not None and _stem(drive.name) in saved:
+    if drive is not None and os.environ.get("STEERLIB_NETWORK"):
+        path = network_file()
+    elif drive is not None and _stem(drive.name) in saved:
         path = saved[_stem(drive.name)]
-    elif path.suffix != ".keras" and not path.is_file():
+    elif not path.is_file() and not saved_model.recognize(path) and path.suffix.lower() not in formats.endings():
         path = saved.get(UNSUITED.sub("_", str(path)), folders()[0] / f"{name_or_path}.keras")
-    if not path.is_file():
+    if not path.is_file() and not saved_model.recognize(path):
         raise FileNotFoundError(f"no network {path}: expected a file, or one of {', '.join(saved) or '(none saved)'}")
-    _check_file(path)
+    told = described(path, description | {"replace": replace})
+    found = read_network(path, told.pop("replace", None), trust_program, backend)
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises many kinds of them for a file that is damaged or not its own
-        reason = " ".join(str(error).split(". ")[0].split())[:150]
-        raise ValueError(f"{path}: expected a Keras model that can be loaded safely; {reason}") from error
-    _check_weights(model, str(path))
-    model.name = re.sub(r"[^A-Za-z0-9.]", "_", path.stem).lstrip("_") or "network"  # TensorFlow takes no others
-    try:
-        return as_network(model, **description)
+        network = as_network(found, **told)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    if drive is not None and (doubts := plausible_answers(network, drive)):
+        warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=2)
+    return network
 
 
-def _check_file(path: Path) -> None:
-    """Refuse, without loading it, a file that could run code or fill the memory."""
-    with path.open("rb") as file:
-        beginning = file.read(8)
-    if beginning == b"\x89HDF\r\n\x1a\n" or path.suffix in (".h5", ".hdf5"):
-        remedy = "open it with the Keras that wrote it and save it as .keras"
-        raise ValueError(f"{path}: an HDF5 file of older Keras, whose loading could run code: {remedy}")
-    if path.suffix != ".keras":
-        raise ValueError(f"{path}: expected a name of a saved network or a file that ends in .keras")
-    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST_NETWORK:
-            raise ValueError(
-                f"{path} unpacks to {size / 2**20:,.0f} MB: expected at most {LARGEST_NETWORK // 2**20} MB"
-            )
+def network_file() -> Path:
+    """Say which file of somebody else's is asked: what $STEERLIB_NETWORK names, else the one of notebook 10.
+
+    A relative path in the variable may also start at the checkout, for notebooks run in their own folder.
+    """
+    checkout = Path(__file__).resolve().parents[2]
+    named = Path(os.environ.get("STEERLIB_NETWORK") or folders()[-1] / OTHER).expanduser()
+    return named if named.exists() else Path(os.path.normpath(checkout / named))
+
+
+def read_network(
+    path: Path,
+    replace: Mapping[str, object] | None = None,
+    trust_program: bool = False,
+    backend: str | None = None,
+) -> keras.Model | RawFunction:
+    """Read a network as its file has it, before anything is said of what it wants; see `load_network`.
+
+    Returns
+    -------
+    keras.Model or RawFunction
+        A model is called as its file.
+    """
+    found = formats.read(path, formats.Choices(replace or {}, trust_program, backend))
+    if isinstance(found, keras.Model):
+        _check_weights(found, str(path))
+        found.name = re.sub(r"[^A-Za-z0-9.]", "_", path.stem).lstrip("_") or "network"  # TensorFlow takes no others
+    return found
 
 
 def _check_weights(model: keras.Model, where: str) -> None:
@@ -154,7 +188,8 @@ def _stem(name: str) -> str:
 
 def write(network: Network | keras.Model, path: Path) -> Path:
     """Save a network without its optimizer, whole or not at all."""
-    model = as_network(network).model
+    network = as_network(network)
+    model = network.model
     if model is None:
         raise ValueError(f"the black box {network.name!r} has no weights to save")
     _check_weights(model, f"network {model.name!r}")
@@ -163,4 +198,15 @@ def write(network: Network | keras.Model, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
         bare.save(unfinished)
+    _write_beside(network, path)
     return path
+
+
+def _write_beside(network: Network, path: Path) -> None:
+    """Keep how a network's pictures are made of a frame; all else that was declared of it is inside of the model."""
+    told = {} if network.description is None else network.description.told()
+    seen = {name: told[name] for name in ("crop", "resize", "blur", "blur_after") if name in told}
+    if seen:
+        write_description(Description(**seen), beside(path))
+    else:
+        beside(path).unlink(missing_ok=True)  # of an older network of this name

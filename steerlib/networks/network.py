@@ -6,10 +6,11 @@ door a method gets a `Network` and a picture that is known to fit, and nothing c
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
     from steerlib.drives import Drive
+    from steerlib.networks.description import Description
 
 BATCH = 256  # pictures that go through a network at once
 
@@ -33,6 +35,10 @@ class Network:
         Of its picture in pixels.
     crop : (top, bottom) or None
         The part of a frame's height that the picture shows, in fractions. None: as the drive says.
+    resize, blur, blur_after : str, int, int
+        How that part becomes its picture, see `steerlib.drives.preprocess`.
+    description : Description or None
+        What was declared of it; None for one that needs none.
     model : keras.Model or None
         From (n, h, w, 3) float32 RGB in [0, 1] to (n, 1) float32 radians, positive to the right; see
         `steerlib.networks.one_form`. None for a black box, whose gradients and layers are not known.
@@ -47,8 +53,16 @@ class Network:
         crop: tuple[float, float] | None = None,
         model: keras.Model | None = None,
         ask: Callable[[np.ndarray], np.ndarray] | None = None,
+        description: Description | None = None,
     ) -> None:
         self.name, self.size, self.crop, self.model, self._ask = name, tuple(size), crop, model, ask
+        self.description = description
+        told = {} if description is None else description.told()
+        self.resize, self.blur, self.blur_after = (
+            told.get("resize", "area"),
+            told.get("blur", 1),
+            told.get("blur_after", 1),
+        )
         self.layers: tuple[str, ...] = () if model is None else _convolutions(model)
         self._functions: dict[Hashable, Any] = {}
 
@@ -57,6 +71,8 @@ class Network:
         part = "the part of the frame that the drive says" if self.crop is None else "the whole frame"
         if self.crop not in (None, (0.0, 1.0)):
             part = f"{self.crop[0]:.0%} to {self.crop[1]:.0%} of the frame's height"
+        if (self.blur, self.blur_after) != (1, 1):
+            part += ", blurred,"
         inside = "a black box" if self.model is None else f"convolutions {', '.join(self.layers) or '(none)'}"
         return f"Network {self.name!r}: sees {part} as {width} × {height} pixels; {inside}"
 
@@ -109,7 +125,19 @@ class Network:
         """Give what the network sees of a frame of a drive: (h, w, 3) float32 in [0, 1] of (H, W, 3) uint8 RGB."""
         from steerlib.drives.pictures import preprocess
 
-        return preprocess(frame, drive.part_for(self), self.size)
+        return preprocess(frame, drive.part_for(self), self.size, self.resize, self.blur, self.blur_after)
+
+    def winners(self, pictures: np.ndarray) -> np.ndarray:
+        """Give the angle of the likeliest class for each picture: see `steerlib.networks.several.winners`."""
+        from steerlib.networks.several import winners
+
+        return winners(self, pictures)
+
+    def among(self, pictures: np.ndarray, moment: int) -> AbstractContextManager[None]:
+        """Ask about one moment of a sequence within a ``with`` block: see `steerlib.networks.several.among`."""
+        from steerlib.networks.several import among
+
+        return among(self, pictures, moment)
 
     def check_layer(self, layer: str | None) -> str:
         """Return the name of a convolution, of the middle one for None; any other raises an error with the choices."""
@@ -192,10 +220,11 @@ def as_network(
 
     Parameters
     ----------
-    network : Network, keras.Model or function
+    network : Network, keras.Model, function, or what reads a file without layers
         A Keras model: see `steerlib.networks.one_form`. Its weights are copied, unless it has the form already, as
         `pilotnet` has: then what is trained later is seen. A function: from pictures (n, h, w, 3) float32 RGB in
-        [0, 1] to (n,) degrees, positive to the right. A black box suits the methods that only ask.
+        [0, 1] to (n,) degrees, positive to the right. A black box suits the methods that only ask; one that is made of
+        a file (it has an ``input_shape`` and ``ask``, see `steerlib.networks.raw`) is described as a Keras model is.
     name : str, optional
         What to call it. None: as the model or the function is called.
     size : (height, width), optional
@@ -204,8 +233,8 @@ def as_network(
         The part of a frame's height that the picture shows, in fractions. None: what the drive says, where the picture
         has PilotNet's size; the whole frame where the network takes pictures of another size, or cuts them itself.
     **description
-        What a model wants and means: ``range``, ``color``, ``output``, ``unit``, ``full_lock``, ``sign``; see
-        `steerlib.networks.one_form.one_form`.
+        What it wants and means: ``color``, ``range``, ``output``, ``classes``, ``unit``, ``sign``, ``full_lock``,
+        ``state``, ``resize``, ``blur`` and what else `steerlib.networks.description.Description` lists.
 
     Returns
     -------
@@ -217,7 +246,7 @@ def as_network(
     ValueError
         Where something is no network, or what it wants or means is not known: says what to declare.
     """
-    from steerlib.drives.pictures import check_crop
+    from steerlib.networks.description import Description
     from steerlib.networks.pilotnet import SIZE
 
     told = {"name": name, "size": size, "crop": crop, **description}
@@ -226,35 +255,42 @@ def as_network(
         if told:
             raise ValueError(f"network {network.name!r} is described already: give {', '.join(told)} where it is made")
         return network
-    if crop is not None:
-        check_crop(crop)
-    if size is not None and not (np.shape(size) == (2,) and np.asarray(size).dtype.kind in "iu" and min(size) >= 1):
-        raise ValueError(f"size={size!r}: expected (height, width) in pixels")
+    told.pop("name", None)
+    known = [field.name for field in dataclasses.fields(Description)]
+    if unknown := sorted(set(told) - set(known)):
+        raise ValueError(f"unknown description {unknown[0]!r}: expected some of {', '.join(known)}")
+    declared = Description(**told)
+    size, crop = declared.size, declared.crop
     if is_keras_model(network):
+        plain = not told and name is None
         kept, copied = vars(network).get("_steerlib", (None, 0))
         # What was copied may have been trained since.
-        if kept is not None and not told and (kept.model is network or copied == _checksum(network)):
+        if kept is not None and plain and (kept.model is network or copied == _checksum(network)):
             return kept
         from steerlib.networks.one_form import one_form
 
-        known = tuple(inspect.signature(one_form).parameters)[2:]
-        if unknown := sorted(set(description) - set(known)):
-            raise ValueError(f"unknown description {unknown[0]!r}: expected some of {', '.join(known)}")
-        model = one_form(network, size, **description)
+        model = one_form(network, declared)
         size = tuple(model.input_shape[1:3])
         if crop is None and (size != SIZE or _cuts(model)):
             crop = (0.0, 1.0)
-        if "unit" not in description and _is_bounded(network):
+        if declared.unit is None and _is_bounded(network):
             warnings.warn(
                 f"network {network.name!r} answers between -1 and 1, taken for radians: say unit='fraction' if 1 means "
                 "full lock",
                 stacklevel=2,
             )
-        made = Network(name or model.name, size, crop, model)
-        if not told:
+        made = Network(name or model.name, size, crop, model, description=declared)
+        if plain:
             # Past Keras, which would take it for a part of the model.
             vars(network)["_steerlib"] = made, 0 if model is network else _checksum(network)
         return made
+    if hasattr(network, "ask") and hasattr(network, "input_shape"):
+        from steerlib.networks.raw import described_function
+
+        size, ask = described_function(network, declared)
+        if crop is None and size != SIZE:
+            crop = (0.0, 1.0)
+        return Network(name or network.name, size, crop, None, ask, declared)
     if not callable(network):
         raise ValueError(
             f"expected a Keras model, got {type(network).__name__}: steerlib.load_network gives a network, and a "
@@ -262,9 +298,9 @@ def as_network(
         )
     if size is None:
         raise ValueError("a function does not say which pictures it takes: say size=(height, width)")
-    if description:
-        raise ValueError(f"a function from pictures to degrees takes no {', '.join(description)}")
-    return Network(name or getattr(network, "__name__", "function"), size, crop or (0.0, 1.0), None, network)
+    if meant := sorted(set(told) - {"size", "crop", "resize", "blur", "blur_after"}):
+        raise ValueError(f"a function from pictures to degrees takes no {', '.join(meant)}")
+    return Network(name or getattr(network, "__name__", "function"), size, crop or (0.0, 1.0), None, network, declared)
 
 
 def as_numbers(values: object) -> np.ndarray:

@@ -5,15 +5,16 @@ precision, with a normalization of their own. Each layer is applied again, one a
 answers, and every inner layer has an output that gradients can be taken of. The weights are copied.
 """
 
-from numbers import Real
-
 import keras
 import numpy as np
 from keras import layers
 
-UNITS = ("radians", "degrees", "fraction")  # of an answer: of the steering wheel, or of its full lock
-RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
-COLORS = ("RGB", "BGR")
+from steerlib.networks.colors import to_color
+from steerlib.networks.description import Description
+from steerlib.networks.own_layers import Always, InSequence, ToColor
+from steerlib.networks.raw import are_shares, output_place, state_of
+
+MEAN_OF_CLASSES, IN_SEQUENCE = "mean_of_classes", "in_sequence"  # layers by which `Network` knows what it has
 # What comes before the first layer with weights, and neither normalizes nor tells anything of the range.
 PASSING = (
     layers.InputLayer,
@@ -26,16 +27,7 @@ PASSING = (
 )
 
 
-def one_form(
-    model: keras.Model,
-    size: tuple[int, int] | None = None,
-    range: tuple[float, float] | None = None,
-    color: str = "RGB",
-    output: str | int | None = None,
-    unit: str = "radians",
-    full_lock: float = 25.0,
-    sign: int = 1,
-) -> keras.Model:
+def one_form(model: keras.Model, description: Description | None = None) -> keras.Model:
     """Bring a Keras model into the one form that every method takes.
 
     Introduced in notebook 02.
@@ -43,23 +35,12 @@ def one_form(
     Parameters
     ----------
     model : keras.Model
-        Functional or Sequential, models inside of it included; from one picture to one number, or to several of which
-        `output` chooses one.
-    size : (height, width), optional
-        Of the picture, where the model itself does not say.
-    range : (low, high), optional
-        What the model takes black and white for, one of `RANGES`. None: what the normalization at its beginning says
-        (`expected_range`); (0, 1) where there is none.
-    color : {"RGB", "BGR"}
-        The order of its channels.
-    output : str or int, optional
-        Which of several outputs is the angle: its name, or its place.
-    unit : {"radians", "degrees", "fraction"}
-        Of the answer.
-    full_lock : float
-        Degrees of the steering wheel that an answer of 1 means, for the unit "fraction".
-    sign : {1, -1}
-        -1 where a positive answer steers left.
+        Functional or Sequential, models inside of it included; from one picture to one number, to several of which
+        `output` chooses one, or to classes. The picture has three channels or one, or it is a sequence of pictures,
+        (t, h, w, c); other inputs are given what `state` says.
+    description : Description, optional
+        What the model wants and means. Where it says nothing: the range that the normalization at its beginning says
+        (`expected_range`), else 0 to 1; RGB, or gray for a picture of one channel; radians, positive to the right.
 
     Returns
     -------
@@ -72,41 +53,59 @@ def one_form(
     ValueError
         Names what is not understood, and what to declare.
     """
-    _check_description(range, color, unit, full_lock, sign)
-    shape, size = _input_shape(model, size)
-    range = expected_range(model) if range is None else range
-    plain = (tuple(range), color, unit, sign) == ((0.0, 1.0), "RGB", "radians", 1)
+    told = description or Description()
+    inputs, taken = inputs_of(model, told.size)
+    size, shape = _size_of(model, inputs[taken], told.size), tuple(inputs[taken].shape)
+    low, high = expected_range(model) if told.range is None else told.range
+    color = told.color_for(shape[-1])
+    plain = (low, high, color, told.to_radians) == (0.0, 1.0, "RGB", 1.0) and told.classes is None
     if plain and _has_the_form(model, shape):
-        _place(model, output)
+        _place(model, told)
         return model
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    place, state = _place(model, told), state_for(model, taken, told)
 
     picture = x = keras.Input((*size, 3), name="picture")
+    if len(shape) == 5:
+        x = InSequence(shape[1], name=IN_SEQUENCE)(x)
     if color == "BGR":
         x = keras.ops.flip(x, axis=-1)
-    low, high = range
+    elif color != "RGB":
+        x = ToColor(color, name="to_its_color")(x)
     if (low, high) != (0, 1):
         x = layers.Rescaling(high - low, low, name="to_its_range")(x)
+    given = [Always(state[i], name=f"always_{i}")(picture) if i in state else x for i in range(len(inputs))]
     copies: list[tuple[keras.Layer, keras.Layer]] = []
-    place = _place(model, output)
-    answer = keras.tree.flatten(_apply(model, x, copies))[place]
+    answer = keras.tree.flatten(_apply(model, given, copies))[place]
     if answer.dtype != "float32":
         answer = keras.ops.cast(answer, "float32")
-    answer = keras.ops.reshape(answer, (-1, 1))
-    radians = sign * {"radians": 1.0, "degrees": np.pi / 180, "fraction": full_lock * np.pi / 180}[unit]
-    if radians != 1:
-        answer = layers.Rescaling(radians, name="to_radians")(answer)
+
+    seen = np.random.default_rng(0).random((1, *size, 3), np.float32)
+    numbers = low + (high - low) * to_color(seen, color, np)
+    numbers = np.repeat(numbers[:, None], shape[1], axis=1) if len(shape) == 5 else numbers
+    before = _ask(
+        model, [np.array([state[i]], np.float32) if i in state else numbers for i in range(len(inputs))], place
+    )
+    if told.classes is not None:
+        if not are_shares(before):
+            answer = layers.Softmax(name="shares_of_classes")(answer)
+            before = keras.ops.convert_to_numpy(keras.ops.softmax(before))
+        bins = told.to_radians * told.bins(before.shape[1])
+        mean = layers.Dense(1, use_bias=False, trainable=False, name=MEAN_OF_CLASSES)
+        answer, before = mean(answer), before @ bins[:, None]
+        mean.set_weights([bins[:, None]])
+    else:
+        answer, before = keras.ops.reshape(answer, (-1, 1)), before * told.to_radians
+        if told.to_radians != 1:
+            answer = layers.Rescaling(told.to_radians, name="to_radians")(answer)
     made = keras.Model(picture, answer, name=model.name)
     for layer, copy in copies:
         copy.set_weights(layer.get_weights())
         if hasattr(copy, "finalize_state"):  # of a Normalization: what it computes with is made of its weights
             copy.finalize_state()
-
-    seen = np.random.default_rng(0).random((1, *size, 3), np.float32)
-    given = low + (high - low) * (seen[..., ::-1] if color == "BGR" else seen)
     half = any(layer.compute_dtype != "float32" for layer in _all_layers(model))
-    _compare(model, given, place, keras.ops.convert_to_numpy(made(seen)) / radians, 0.02 if half else 1e-3)
+    _compare(model.name, before, keras.ops.convert_to_numpy(made(seen)), told.to_radians, 0.02 if half else 1e-3)
     return made
 
 
@@ -131,9 +130,16 @@ def expected_range(model: keras.Model) -> tuple[float, float]:
     ValueError
         Where a normalization fits neither.
     """
+    return stated_range(model) or (0.0, 1.0)
+
+
+def stated_range(model: keras.Model) -> tuple[float, float] | None:
+    """Tell what `expected_range` reads off a model; None where it does not normalize, or by a factor of 1."""
     for layer in _first_layers(model):
         if isinstance(layer, layers.Rescaling):
             values = float(np.max(np.abs(layer.scale)))
+            if np.all(np.equal(layer.scale, 1)) and np.all(np.equal(layer.offset, 0)):
+                continue  # does nothing, and says nothing
             what = f"multiplies by {values:g}"
             small, large = values <= 0.05, values >= 0.4
         elif isinstance(layer, layers.Normalization | layers.BatchNormalization):
@@ -149,22 +155,11 @@ def expected_range(model: keras.Model) -> tuple[float, float]:
             f"network {model.name!r}: its layer {layer.name} {what}, which fits neither pictures in 0...1 nor in "
             "0...255: say which, for instance range=(0, 255)"
         )
-    return 0.0, 1.0
+    return None
 
 
-def _check_description(range: tuple[float, float] | None, color: str, unit: str, full_lock: float, sign: int) -> None:
-    """Refuse what is no description."""
-    if range is not None and (np.shape(range) != (2,) or tuple(range) not in RANGES):
-        raise ValueError(f"range={range!r}: expected one of {', '.join(map(str, RANGES))}")
-    for name, value, choices in (("color", color, COLORS), ("unit", unit, UNITS), ("sign", sign, (1, -1))):
-        if value not in choices:
-            raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(str, choices))}")
-    if not isinstance(full_lock, Real) or not 0 < full_lock <= 2000:
-        raise ValueError(f"full_lock={full_lock!r}: expected degrees of the steering wheel, above 0")
-
-
-def _input_shape(model: keras.Model, size: tuple[int, int] | None) -> tuple[tuple, tuple[int, int]]:
-    """Give the shape of what a model takes, (None, h, w, 3), and the size of the picture."""
+def inputs_of(model: keras.Model, size: tuple[int, int] | None) -> tuple[list[keras.KerasTensor], int]:
+    """Give what a model takes, and which of it is the picture, or a sequence of pictures."""
     if not isinstance(model, keras.Sequential) and not getattr(model, "operations", None):
         raise ValueError(
             f"network {model.name!r} is a class of its own ({type(model).__name__}), whose layers are not known: "
@@ -175,21 +170,41 @@ def _input_shape(model: keras.Model, size: tuple[int, int] | None) -> tuple[tupl
     taken = getattr(model, "inputs", None)  # a Sequential model that is not built has none
     if not taken:
         raise ValueError(f"network {model.name!r} does not say which pictures it takes: say size=(height, width)")
-    if len(taken) > 1:
-        names = ", ".join(tensor.name for tensor in taken)
-        raise ValueError(f"network {model.name!r} takes {len(taken)} inputs ({names}): expected one picture")
-    shape = tuple(taken[0].shape)
-    if len(shape) != 4 or shape[3] != 3:
-        raise ValueError(f"network {model.name!r} takes {shape}: expected pictures (None, height, width, 3)")
-    if None in shape[1:3] and size is None:
-        raise ValueError(f"network {model.name!r} takes pictures of any size {shape}: say size=(height, width)")
-    fixed = tuple(own or given for own, given in zip(shape[1:3], size or shape[1:3]))
+    found = [i for i, tensor in enumerate(taken) if len(tensor.shape) in (4, 5) and tensor.shape[-1] in (1, 3)]
+    if len(found) == 1:
+        shape = tuple(taken[found[0]].shape)
+        if len(shape) == 5 and shape[1] is None:
+            raise ValueError(f"network {model.name!r} takes sequences of any length {shape}: expected a fixed one")
+        for layer in _all_layers(model):
+            if getattr(layer, "data_format", None) == "channels_first":
+                message = f"its layer {layer.name} takes channels first: expected them last"
+                raise ValueError(f"network {model.name!r}: {message}")
+        return list(taken), found[0]
+    if len(taken) == 1:
+        expected = "expected pictures (None, height, width, 3), of one channel, or a sequence of such"
+        raise ValueError(f"network {model.name!r} takes {tuple(taken[0].shape)}: {expected}")
+    names = ", ".join(f"{tensor.name} {tuple(tensor.shape)}" for tensor in taken)
+    raise ValueError(f"network {model.name!r} takes {len(taken)} inputs ({names}): expected one picture among them")
+
+
+def _size_of(model: keras.Model, picture: keras.KerasTensor, size: tuple[int, int] | None) -> tuple[int, int]:
+    """Give the size of the picture that a model takes: its own, or the declared one where it takes any."""
+    own = tuple(picture.shape[-3:-1])
+    if None in own and size is None:
+        raise ValueError(
+            f"network {model.name!r} takes pictures of any size {tuple(picture.shape)}: say size=(height, width)"
+        )
+    fixed = tuple(side or given for side, given in zip(own, size or own))
     if size is not None and fixed != tuple(size):
         raise ValueError(f"size={tuple(size)}: network {model.name!r} takes pictures of {fixed}")
-    for layer in _all_layers(model):
-        if getattr(layer, "data_format", None) == "channels_first":
-            raise ValueError(f"network {model.name!r}: its layer {layer.name} takes channels first: expected them last")
-    return shape, fixed
+    return fixed
+
+
+def state_for(model: keras.Model, taken: int, told: Description) -> dict[int, tuple[float, ...]]:
+    """Say what each input of a model that is no picture is given, by its place."""
+    names = sorted(model.input) if isinstance(model.input, dict) else [tensor.name for tensor in model.inputs]
+    beside = {i: (names[i], tuple(model.inputs[i].shape)) for i in range(len(names)) if i != taken}
+    return state_of(told.state, beside, model.name)
 
 
 def _all_layers(model: keras.Model) -> list[keras.Layer]:
@@ -226,12 +241,12 @@ def _is_shared(layer: keras.Layer) -> bool:
         return True
 
 
-def _apply(model: keras.Model, x: keras.KerasTensor, copies: list, prefix: str = "") -> object:
-    """Apply copies of a model's layers to a new input, and those of models inside of it; give its outputs."""
+def _apply(model: keras.Model, given: list[keras.KerasTensor], copies: list, prefix: str = "") -> object:
+    """Apply copies of a model's layers to new inputs, and those of models inside of it; give its outputs."""
 
     def call(layer: keras.Operation, *arguments: object, **options: object) -> object:
         if isinstance(layer, keras.Model):
-            return _apply(layer, arguments[0], copies, f"{prefix}{layer.name}_")
+            return _apply(layer, keras.tree.flatten(arguments), copies, f"{prefix}{layer.name}_")
         if not isinstance(layer, keras.Layer):  # an operation, such as an addition
             return layer(*arguments, **options)
         # One that is used in two places becomes two, so that each has an output of its own.
@@ -239,11 +254,12 @@ def _apply(model: keras.Model, x: keras.KerasTensor, copies: list, prefix: str =
         return copies[-1][1](*arguments, **options)
 
     if isinstance(model, keras.Sequential):
+        (x,) = given
         for layer in model.layers:
             x = call(layer, x)
         return x
     # Keras's own walk through the graph, as in keras.models.clone_model, which cannot start at an inner tensor.
-    given = keras.tree.pack_sequence_as(model.input, [x])
+    given = keras.tree.pack_sequence_as(model.input, given)
     return model._run_through_graph(given, operation_fn=lambda operation: operation, call_fn=call)
 
 
@@ -255,32 +271,34 @@ def _copy(layer: keras.Layer, names: set[str], prefix: str) -> keras.Layer:
     return type(layer).from_config(config | {"dtype": "float32", "name": name})
 
 
-def _place(model: keras.Model, output: str | int | None) -> int:
+def _place(model: keras.Model, told: Description) -> int:
     """Find the output that is the angle among all of them."""
     outputs = keras.tree.flatten(model.output)
     names = sorted(model.output) if isinstance(model.output, dict) else list(model.output_names)
-    if output is None and len(outputs) == 1:
-        place = 0
-    elif output in names:
-        place = names.index(output)
-    elif isinstance(output, int) and 0 <= output < len(outputs):
-        place = output
-    else:
-        known = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in zip(names, outputs))
-        given = "" if output is None else f", not output={output!r}"
-        raise ValueError(f"network {model.name!r} has the outputs {known}: say which is the angle by its name{given}")
-    shape = tuple(outputs[place].shape)
-    if shape not in ((None, 1), (None,)):
-        raise ValueError(f"network {model.name!r} answers {shape}: expected (None, 1), one angle for each picture")
+    shapes = [tuple(tensor.shape) for tensor in outputs]
+    place = output_place(told.output, names, shapes, model.name)
+    shape = shapes[place]
+    if told.classes is not None and len(shape) == 2 and shape[1] is not None and shape[1] > 1:
+        return place
+    if shape not in ((None, 1), (None,)) or told.classes is not None:
+        expected = "expected (None, 1), one angle for each picture"
+        if len(shape) == 2 and told.classes is None:
+            expected += "; for bins say what they mean, such as classes=(-1, 1)"
+        raise ValueError(f"network {model.name!r} answers {shape}: {expected}")
     return place
 
 
-def _compare(model: keras.Model, given: np.ndarray, place: int, after: np.ndarray, tolerance: float) -> None:
-    """Ask a model for a picture that its copy has answered: a copy that says something else is refused, not used."""
-    answers = model(keras.tree.pack_sequence_as(model.input, [given]), training=False)
-    before = keras.ops.convert_to_numpy(keras.tree.flatten(answers)[place]).astype(np.float64)
-    if not np.allclose(before.ravel(), after.ravel(), rtol=tolerance, atol=tolerance, equal_nan=True):
+def _ask(model: keras.Model, given: list[np.ndarray], place: int) -> np.ndarray:
+    """Ask a model itself for one picture: (1, k) float64."""
+    answers = model(keras.tree.pack_sequence_as(model.input, given), training=False)
+    return keras.ops.convert_to_numpy(keras.tree.flatten(answers)[place]).astype(np.float64).reshape(1, -1)
+
+
+def _compare(name: str, before: np.ndarray, after: np.ndarray, unit: float, tolerance: float) -> None:
+    """Compare what a model answers with what its copy does: a copy that says something else is refused, not used."""
+    before, after = np.ravel(before) / unit, np.ravel(after) / unit
+    if not np.allclose(before, after, rtol=tolerance, atol=tolerance, equal_nan=True):
         raise ValueError(
-            f"network {model.name!r} could not be taken apart into its layers: put together again they answer "
-            f"{after.ravel()} in place of {before.ravel()}"
+            f"network {name!r} could not be taken apart into its layers: put together again they answer {after} in "
+            f"place of {before}"
         )

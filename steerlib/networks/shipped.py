@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from steerlib.drives import WHOLE, Drive
-from steerlib.networks.files import SHIPPED, folders, write
+from steerlib.networks.files import OTHER, SHIPPED, folders, write
 from steerlib.networks.pilotnet import pilotnet, pilotnet_gap
 from steerlib.networks.training import evaluate, train
 from steerlib.writing import checksums, replacing
@@ -35,9 +35,14 @@ def main() -> None:
         for measure, value in evaluate(model, unseen).items():
             print(f"{measure:>24} {value:7.3f}")
         print(write(model, folder / f"{name}.keras"))
+    write_checksums(folder)
+
+
+def write_checksums(folder: Path) -> None:
+    """Write the SHA-256 of each network that comes with the project and lies in a folder."""
+    names = sorted(name for name in [*(f"{name}.keras" for name in SHIPPED), OTHER] if (folder / name).exists())
     with replacing(folder / "SHA256SUMS") as unfinished:
-        files = sorted(f"{name}.keras" for name in SHIPPED if (folder / f"{name}.keras").exists())
-        unfinished.write_text(checksums(folder, files), "utf-8")
+        unfinished.write_text(checksums(folder, names), "utf-8")
 
 
 def _lessons(name: str, render: Callable[..., Drive]) -> list[Drive]:

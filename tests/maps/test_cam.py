@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from steerlib.drives import load_drive
+from steerlib.maps import explain
 from steerlib.maps.cam import cam, degrees_of, ledger
 from steerlib.maps.hires_cam import hires_cam
 from steerlib.maps.hypercolumns import activations
 from steerlib.networks.cells_to_pixels import cells_to_pixels
+from steerlib.networks.network import as_network
 from steerlib.networks.pilotnet import pilotnet, pilotnet_gap
 from steerlib.networks.training import predict
 
@@ -134,9 +136,29 @@ def test_a_network_with_another_head_is_refused():
         with pytest.raises(ValueError, match=message):
             cam(keras.Model(image, x), np.zeros((66, 200, 3), np.float32))
     straight = keras.Model(image, keras.layers.Dense(1, bias_initializer="ones")(average(convolution(image))))
-    cam(straight, np.zeros((66, 200, 3), np.float32))  # the map is right, but no angle follows from it
-    with pytest.raises(ValueError, match="expected 2·atan"):
-        ledger(straight, np.zeros((66, 200, 3), np.float32))
+    account = ledger(straight, np.zeros((66, 200, 3), np.float32))
+    np.testing.assert_allclose(account, [0, 0, np.degrees(1), np.degrees(1)], rtol=1e-5)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("description", [{"unit": "degrees"}, {"unit": "fraction", "full_lock": 40, "sign": -1}])
+@pytest.mark.parametrize("ending", ["nothing", "tanh", "offset"])
+def test_the_ledger_adds_up_behind_any_head_without_weights(description, ending):
+    image = x = keras.Input((66, 200, 3))
+    for number, step in enumerate((8, 4)):
+        start = keras.initializers.RandomNormal(0, 0.2, seed=number)
+        x = keras.layers.Conv2D(4, 5, step, activation="relu", kernel_initializer=start)(x)
+    start = keras.initializers.RandomNormal(0, 1, seed=3)
+    x = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling2D()(x))
+    x = keras.layers.Dense(1, kernel_initializer=start, bias_initializer=keras.initializers.Constant(0.1))(x)
+    ends = {"nothing": lambda x: x, "tanh": keras.ops.tanh, "offset": keras.layers.Rescaling(2.0, offset=0.3)}
+    network = as_network(keras.Model(image, ends[ending](x)), **description)
+    for picture in np.random.default_rng(0).random((3, 66, 200, 3), dtype=np.float32):
+        account = ledger(network, picture)
+        assert account.left + account.right + account.bias == pytest.approx(network.angle(picture), rel=1e-4, abs=1e-4)
+        found = explain(network, picture, "cam")
+        cells = cam(network, picture, enlarged=False)
+        assert np.sign(found.map.sum()) == np.sign(cells.sum()) * description.get("sign", 1)
 
 
 def test_a_batch_is_refused(shipped):

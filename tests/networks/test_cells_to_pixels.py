@@ -109,6 +109,24 @@ def test_cells_look_where_they_are_said_to_look(front, settings):
         assert (high - low + 1 <= np.ceil(field)).all()
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("method", ["hypercolumns", "visual-backprop", "grad-cam", "hires-cam", "gradient-times-input"])
+def test_what_is_cut_off_has_no_color(method, padding):
+    """The rows above and below a crop inside the network, and the columns beside it, are zero in every map."""
+    top, bottom, left, right = 20, 9, 6, 11
+    image = keras.Input((*SIZE, 3))
+    x = layers.Cropping2D(((top, bottom), (left, right)))(image)
+    x = layers.Conv2D(4, 5, strides=2, padding=padding, activation="relu")(x)
+    x = layers.Conv2D(4, 3, padding=padding, activation="relu", name="last")(x)
+    model = keras.Model(image, layers.Dense(1)(layers.Flatten()(x)))
+    picture = np.random.default_rng(0).random((*SIZE, 3)).astype(np.float32)
+    map = explain(model, picture, method).map
+    assert np.abs(map).max() > 0
+    seen = np.zeros(SIZE, bool)
+    seen[top : SIZE[0] - bottom, left : SIZE[1] - right] = True
+    assert not map[~seen].any()
+
+
 def test_a_layer_that_is_not_understood_is_refused_by_its_name():
     image = keras.Input((*SIZE, 3))
     x = layers.Permute((2, 1, 3), name="turned")(image)

@@ -213,7 +213,7 @@ class Program(keras.Model):
 
 REFUSED = {
     "two inputs": (lambda: _two_inputs(), {}, "takes 2 inputs"),
-    "gray": (lambda: _gray(), {}, "expected pictures"),
+    "five channels": (lambda: _five_channels(), {}, "expected pictures"),
     "bins": (lambda: functional(stack(15)), {}, r"answers \(None, 15\)"),
     "any size": (lambda: _any_size(), {}, "of any size"),
     "another size": (lambda: functional(stack()), {"size": (66, 200)}, r"size=\(66, 200\)"),
@@ -238,8 +238,8 @@ def _two_inputs() -> keras.Model:
     return keras.Model([image, speed], layers.Dense(1)(x))
 
 
-def _gray() -> keras.Model:
-    image = keras.Input((*SMALL, 1))
+def _five_channels() -> keras.Model:
+    image = keras.Input((*SMALL, 5))
     return keras.Model(image, layers.Dense(1)(layers.Flatten()(image)))
 
 

@@ -39,7 +39,7 @@ def cases() -> Iterator[Case]:
     yield Case("a drive in a folder", lambda folder: whole(archive(folder, prefix="drive/")))
     yield Case("a drive two folders further in", lambda folder: whole(archive(folder, prefix="a/b/")))
     yield Case(
-        "a drive three folders further in", lambda folder: whole(archive(folder, prefix="a/b/c/")), "no recording in"
+        "a drive four folders further in", lambda folder: whole(archive(folder, prefix="a/b/c/d/")), "no recording in"
     )
     yield Case("names with umlauts", lambda folder: whole(archive(folder, prefix="für ü/")))
     yield Case("names with backslashes", backslashes)

@@ -97,7 +97,7 @@ MODELS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: keras.Sequential([keras.layers.Dense(1)], name="bare"),
         r"'bare' does not say which pictures it takes: say size=",
     ),
-    "several inputs": (lambda: two_inputs(), r"takes 2 inputs \(left, right\): expected one picture"),
+    "several inputs": (lambda: two_inputs(), r"takes 2 inputs \(left .*, right .*\): expected one picture among them"),
     "a class of its own": (lambda: Bought(name="bought"), r"class of its own \(Bought\), whose layers are not known"),
     "a function": (lambda: ahead, r"does not say which pictures it takes: say size"),
 }
@@ -175,7 +175,7 @@ def descriptions() -> Iterator[tuple[str, Callable[[Path], str], str | None]]:
     for settings, told in (
         ({"range": (0, 1000)}, r"range=\(0, 1000\): expected one of"),
         ({"range": 255}, "range=255: expected one of"),
-        ({"color": "HSV"}, "color='HSV': expected one of RGB, BGR"),
+        ({"color": "CMYK"}, "color='CMYK': expected one of RGB, BGR"),
         ({"unit": "turns"}, "unit='turns': expected one of radians, degrees, fraction"),
         ({"unit": "fraction", "full_lock": 0}, "full_lock=0: expected degrees"),
         ({"unit": "fraction", "full_lock": np.nan}, "full_lock=nan: expected degrees"),

@@ -17,7 +17,17 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 OUTCOMES = HERE / "OUTCOMES.md"
-GROUPS = ("labels", "recordings", "frames", "archives", "models", "arguments", "explorers", "command_line")
+GROUPS = (
+    "labels",
+    "recordings",
+    "frames",
+    "archives",
+    "models",
+    "network_files",
+    "arguments",
+    "explorers",
+    "command_line",
+)
 # What may be raised: these and no kind of them that tells of the inside, such as UnicodeDecodeError.
 CLEAR = (
     ValueError,

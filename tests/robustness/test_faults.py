@@ -347,6 +347,7 @@ def training_once(folder):
 
 
 # Films and trainings take a third of a second each: STEERLIB_REPETITIONS=100 tries a hundred of them.
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 @pytest.mark.parametrize("once", [explorer_once, film_once, training_once])
 def test_repetitions_leave_nothing_behind(once, tmp_path, monkeypatch):
     count = int(os.environ.get("STEERLIB_REPETITIONS", 50 if once is explorer_once else 15))

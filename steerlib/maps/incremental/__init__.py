@@ -250,8 +250,9 @@ def _climb(
 
 
 def _channels(cut: Cut) -> list[int]:
-    """Count the channels of the image and of each step's output."""
-    return [cut.maps.input.shape[-1], *(cut.maps.output[str(k)].shape[-1] for k in range(len(cut.steps)))]
+    """Count the channels of what the first step is given, which may be gray, and of each step's output."""
+    given = cut.maps.input if cut.front is None else cut.front.output
+    return [given.shape[-1], *(cut.maps.output[str(k)].shape[-1] for k in range(len(cut.steps)))]
 
 
 def _stripes(cut: Cut, high: int) -> Callable:

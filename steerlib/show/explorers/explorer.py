@@ -21,6 +21,7 @@ import traitlets
 from IPython import get_ipython
 
 from steerlib.drives import Drive, crop_road, preprocess
+from steerlib.drives.drive import vision
 from steerlib.networks.network import Network, as_network, is_keras_model
 from steerlib.networks.pilotnet import SIZE
 from steerlib.show import overlay
@@ -189,7 +190,11 @@ class Explorer(widgets.VBox):
         frame = self.drive.frame(index)
         frame = np.ascontiguousarray(frame[:, ::-1]) if mirrored else frame
         size = SIZE if self.network is None else self.network.size
-        return frame, overlay.enlarge(crop_road(frame, self.crop), WIDTH), preprocess(frame, self.crop, size)
+        return (
+            frame,
+            overlay.enlarge(crop_road(frame, self.crop), WIDTH),
+            preprocess(frame, self.crop, size, **vision(self.network)),
+        )
 
     def _scene(self, mirrored: bool) -> Scene:
         """Read the chosen frame and ask the network for its angle."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steerlib.drives import Drive
+from steerlib.drives.drive import vision
 from steerlib.networks.network import Network, as_network
 from steerlib.show import overlay
 from steerlib.show.explorers.controls import checkbox, choice
@@ -24,7 +25,8 @@ def frames(drive: Drive, network: Network | keras.Model | None = None) -> Explor
     With a network, its angle is shown beside the recorded one. Labels can be chosen where the drive has them. A
     mirrored frame has the mirrored angle.
     """
-    crop = drive.part_for(None if network is None else as_network(network))
+    seer = None if network is None else as_network(network)
+    crop = drive.part_for(seer)
 
     def draw(scene: Scene, show: str, mirrored: bool) -> Steps:
         i, imports = scene.index, ["from steerlib.show import overlay"]
@@ -44,7 +46,8 @@ def frames(drive: Drive, network: Network | keras.Model | None = None) -> Explor
             height, width = scene.image.shape[:2]
             words = f"Above: the part cut from the frame. Below: the {width} × {height} pixels that the network gets."
             imports = ["from steerlib import preprocess"]
-            how = f"preprocess({scene.drive}.frame({i}){turn}, {crop}, {(height, width)})"
+            more = "".join(f", {name}={value!r}" for name, value in vision(seer).items() if value not in ("area", 1))
+            how = f"preprocess({scene.drive}.frame({i}){turn}, {crop}, {(height, width)}{more})"
         else:
             picture = overlay.enlarge(scene.frame, WIDTH)
             top, bottom = (round(share * len(picture)) for share in crop)

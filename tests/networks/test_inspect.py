@@ -1,0 +1,161 @@
+"""What inspect finds out of networks whose preparation is known, because they were made so."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from steerlib.__main__ import main
+from steerlib.drives import Drive, load_drive
+from steerlib.networks.description import Description, read_description
+from steerlib.networks.inspect import inspect_file, inspect_on, report, suggestion
+from steerlib.networks.network import as_network
+from steerlib.networks.plausibility import doubts_about, plausible_answers
+from steerlib.networks.preparations import RANGES, find_preparation, rivals
+from steerlib.networks.raw import RawModel
+
+COUNT, SIZE = 60, (24, 40)
+
+
+def drives(seed: int = 0) -> tuple[Drive, Drive, Drive]:
+    """Frames of 48 x 80 with a light on dark ground, whose column is the angle; decoys of another color elsewhere.
+
+    From the left camera the light stands further right. The light is yellow and low, a blue and a green one, which mean
+    nothing, jump about at the same height, a yellow one jumps about above.
+    """
+    rng = np.random.default_rng(seed)
+    path = 12 * np.sin(np.arange(COUNT) / 7) + rng.normal(0, 1, COUNT)
+    made = []
+    decoys = rng.integers(5, 75, (3, COUNT))
+    for shift in (0, 8, -8):
+        frames = rng.integers(0, 30, (COUNT, 48, 80, 3), dtype=np.uint8)
+        for frame, place, (blue, green, high) in zip(frames, 40 + path + shift, decoys.T):
+            frame[4:12, high - 3 : high + 3] = 230, 60, 0
+            frame[30:38, blue - 3 : blue + 3] = 0, 0, 250
+            frame[38:46, green - 3 : green + 3] = 0, 180, 40
+            at = round(float(place))
+            frame[30:40, at - 3 : at + 3] = 230, 60, 0
+        made.append(Drive.from_arrays("lights", frames, path, crop=(0.5, 1.0)))
+    return tuple(made)
+
+
+def red_reader(channel: int, gain: float = 1.0) -> keras.Model:
+    """Where the strong red of a picture lies, read from one channel: a network that must be given RGB, or BGR."""
+    image = keras.Input((*SIZE, 3))
+    x = layers.Conv2D(1, 1, activation="relu", name="conv1")(image)
+    x = layers.Flatten()(x)
+    model = keras.Model(image, layers.Dense(1, use_bias=False, name="angle")(x))
+    kernel = np.zeros((1, 1, 3, 1))
+    kernel[0, 0, channel] = gain
+    model.get_layer("conv1").set_weights([kernel, np.array([-0.4])])
+    side = (np.arange(SIZE[1]) - SIZE[1] / 2 + 0.5) / 500
+    model.get_layer("angle").set_weights([np.tile(side, SIZE[0])[:, None]])
+    return model
+
+
+@pytest.mark.parametrize(("channel", "color"), [(0, "RGB"), (2, "BGR")])
+def test_color_and_crop_of_a_network_that_reads_one_channel_are_found(channel, color):
+    found = find_preparation(RawModel(red_reader(channel), Description()), *drives(), ranges=[(0.0, 1.0)])
+    best = found[0]
+    assert (best.description.color, best.description.crop) == (color, (0.5, 1.0))
+    assert best.mirror < -0.9 and best.cameras > 0.9 and best.smoothed > 0.9 and best.firsts > 0
+    lines = "\n".join(report(found, drives()[0]))
+    assert "clear: crop (0.5, 1)" in lines and "clear: a positive answer steers right" in lines
+    assert suggestion(found).sign == 1
+
+
+def test_a_range_is_found_and_what_is_known_is_not_tried():
+    model = red_reader(0, 1 / 255)  # what is below 0.4 · 255 counts nothing: at 0 to 1 nothing does
+    told = Description(color="RGB", crop=(0.5, 1.0), resize="area")
+    found = find_preparation(RawModel(model, told), *drives(), told, RANGES)
+    assert len(found) == len(RANGES) and found[0].description.range == (0.0, 255.0)
+    assert all(one.description.color == "RGB" and one.description.crop == (0.5, 1.0) for one in found)
+    assert found[-1].constant and found[-1].spread == pytest.approx(0, abs=1e-9)
+
+
+def test_without_side_cameras_and_angles_the_mirrored_picture_decides():
+    center = drives()[0]
+    center = Drive.from_arrays("bare", [center.frame(i) for i in range(COUNT)], np.full(COUNT, np.nan), crop=(0.5, 1.0))
+    found = find_preparation(RawModel(red_reader(0), Description()), center, ranges=[(0.0, 1.0)])
+    best = found[0]
+    assert np.isnan(best.cameras) and np.isnan(best.agreement) and np.isnan(best.smoothed)
+    assert best.mirror < -0.9
+    assert "the recorded angles" not in "\n".join(report(found, center)[-2:])
+
+
+def test_a_sign_to_the_left_is_told():
+    model = red_reader(0)
+    model.get_layer("angle").set_weights([-model.get_layer("angle").get_weights()[0]])
+    told = Description(color="RGB", crop=(0.5, 1.0), resize="area", range=(0, 1))
+    found = find_preparation(RawModel(model, told), *drives(), told)
+    assert any("steers left: sign = -1" in line for line in report(found, drives()[0]))
+    assert suggestion(found).sign == -1
+
+
+def test_ties_are_told_as_ties():
+    """A network that sees all channels alike: no drive tells RGB from BGR."""
+    model = red_reader(0)
+    kernel, bias = model.get_layer("conv1").get_weights()
+    model.get_layer("conv1").set_weights([np.full_like(kernel, 1 / 3), bias / 2])
+    found = find_preparation(RawModel(model, Description()), *drives(), ranges=[(0.0, 1.0)])
+    assert {"RGB", "BGR"} <= set(rivals(found, "color"))
+    assert any(line.startswith("not clear: color") for line in report(found, drives()[0]))
+
+
+def test_a_dead_network_is_called_dead():
+    model = red_reader(0)
+    model.get_layer("angle").set_weights([np.zeros((np.prod(SIZE), 1))])
+    found = find_preparation(RawModel(model, Description()), *drives(), ranges=[(0.0, 1.0)])
+    assert "a dead network" in report(found, drives()[0])[-1]
+    assert "it is dead, or wrongly asked" in plausible_answers(as_network(model), drives()[0])[0]
+
+
+def test_doubts_about_answers_are_told_one_by_one():
+    recorded = 10 * np.sin(np.arange(64) / 5)
+    assert doubts_about(recorded + 1, recorded) == []
+    assert "larger than that of a constant" in doubts_about(-recorded, recorded)[0]
+    half = np.where(np.arange(64) % 4 == 0, 0.0, recorded + 0.1)
+    assert "exactly +0.00° to 16 of 64 frames" in doubts_about(half, recorded)[0]
+    assert any("unit is another" in doubt for doubt in doubts_about(1000 + recorded, np.full(64, np.nan)))
+
+
+def test_too_short_a_drive_is_refused():
+    with pytest.raises(ValueError, match="has 5 frames: to find out anything 20 are needed"):
+        find_preparation(RawModel(red_reader(0), Description()), drives()[0].subset(range(5)))
+
+
+def test_the_command_line_tells_and_keeps(tmp_path, capsys, monkeypatch):
+    model = red_reader(0)
+    model.save(tmp_path / "mine.keras")
+    assert main(["inspect", str(tmp_path / "mine.keras")]) == 0
+    told = capsys.readouterr().out
+    for part in ("of Keras 3", "conv1", "24 × 40 × 1", "takes 24 × 40 × 3; answers angle (1)", "told: nothing"):
+        assert part in told
+    assert main(["inspect", str(tmp_path / "mine.keras"), "--keep"]) == 2
+    assert "none is given" in capsys.readouterr().err
+
+    monkeypatch.setattr("steerlib.drives.load_drive", lambda path, camera="center": drives()[0])
+    monkeypatch.chdir(tmp_path)
+    assert (
+        main(["inspect", "mine.keras", "drive", "--keep", "-o", "seen.png", "--unit", "fraction", "--scale", "0:1"])
+        == 0
+    )
+    told = capsys.readouterr().out
+    assert "clear: crop (0.5, 1)" in told and (tmp_path / "seen.png").stat().st_size > 1000
+    kept = read_description(tmp_path / "mine.toml")
+    assert (kept["color"], kept["crop"], kept["unit"], kept["sign"]) == ("RGB", (0.5, 1.0), "fraction", 1)
+    assert main(["inspect", "mine.keras"]) == 0
+    assert "color='RGB'" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_a_published_network_is_ranked_and_its_ties_are_told(real_drives):
+    """SOURCE.txt: YUV of today, rows 60 to 134; the YUV of old OpenCV scores nearly as well on these frames."""
+    path = real_drives / "networks" / "sunchit_keras_v3" / "self_driving_model.keras"
+    found = inspect_file(path, range=(0, 1), resize="area")
+    views = [load_drive(real_drives / "udacity-sim", camera) for camera in ("center", "left", "right")]
+    evidence = inspect_on(found, *(view.subset(range(40, 160)) for view in views))
+    assert evidence[0].description.crop == pytest.approx((0.375, 0.84375))
+    assert evidence[0].mirror < -0.7 and evidence[0].cameras > 0.8
+    assert "YUV" in rivals(evidence, "color")
+    assert [line for line in report(evidence, views[0]) if line.startswith("not clear: color")]
