@@ -72,7 +72,7 @@ test: env
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) \
-	    test-sample test-browser test-unit test-real test-robustness
+	    test-unit test-sample test-browser test-real test-robustness
 
 test-sample:
 	$(call run_notebooks,)
