@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 
-MEMORY = 256  # MB, 6,700 pictures of PilotNet's size, that a drive may take unless $STEERLIB_CACHE says otherwise
+MEMORY = 256  # MB, 6,700 pictures of PilotNet's size, for each way to see a drive; $STEERLIB_CACHE says otherwise
 
 
 class Cache:

@@ -18,6 +18,8 @@ from steerlib.networks.pilotnet import SIZE
 if TYPE_CHECKING:
     import keras
 
+    from steerlib.networks.description import Description
+
 CHUNK = 1_000  # frames that are decoded at once where only their errors matter
 
 Indices = int | slice | Sequence[int] | np.ndarray
@@ -265,9 +267,10 @@ class Seeing(Protocol):
     crop: tuple[float, float] | None  # None: the drive's
 
 
-def vision(network: "Seeing | None") -> dict[str, str | int]:
+def vision(network: "Seeing | Description | None") -> dict[str, str | int]:
     """Give how a network's pictures are resized and blurred, the last arguments of `preprocess`, as far as it says."""
-    return {name: getattr(network, name) for name in ("resize", "blur", "blur_after") if hasattr(network, name)}
+    said = {name: getattr(network, name, None) for name in ("resize", "blur", "blur_after")}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _seeing(network: "Seeing | keras.Model") -> Seeing:

@@ -245,12 +245,12 @@ def draw_seen(drive: Drive, told: Description, raw: Raw, path: Path) -> None:
     import cv2
 
     from steerlib.drives import preprocess
+    from steerlib.drives.drive import vision
     from steerlib.writing import replacing
 
     frame = drive.frame(len(drive) // 2)
     size, crop = told.size or tuple(raw.input_shape[-3:-1]), told.crop or (0.0, 1.0)
-    vision = {"resize": told.resize or "area", "blur": told.blur or 1, "blur_after": told.blur_after or 1}
-    picture = preprocess(frame, crop, size, **vision)
+    picture = preprocess(frame, crop, size, **vision(told))
     seen = to_color(picture, told.color_for(raw.input_shape[-1]), np)
     top, bottom = (round(share * len(frame)) for share in crop)
     shown = frame // 3

@@ -12,7 +12,7 @@ from keras import layers
 from steerlib.networks.colors import to_color
 from steerlib.networks.description import Description
 from steerlib.networks.own_layers import Always, InSequence, ToColor
-from steerlib.networks.raw import are_shares, output_place, state_of
+from steerlib.networks.raw import are_shares, in_range, output_place, state_of
 
 MEAN_OF_CLASSES, IN_SEQUENCE = "mean_of_classes", "in_sequence"  # layers by which `Network` knows what it has
 # What comes before the first layer with weights, and neither normalizes nor tells anything of the range.
@@ -82,8 +82,7 @@ def one_form(model: keras.Model, description: Description | None = None) -> kera
         answer = keras.ops.cast(answer, "float32")
 
     seen = np.random.default_rng(0).random((1, *size, 3), np.float32)
-    numbers = low + (high - low) * to_color(seen, color, np)
-    numbers = np.repeat(numbers[:, None], shape[1], axis=1) if len(shape) == 5 else numbers
+    numbers = in_range(to_color(seen, color, np), (low, high), shape)
     before = _ask(
         model, [np.array([state[i]], np.float32) if i in state else numbers for i in range(len(inputs))], place
     )

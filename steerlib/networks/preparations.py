@@ -23,6 +23,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from steerlib.drives import Drive
+from steerlib.drives.drive import vision
 from steerlib.networks.colors import channels_of, to_color
 from steerlib.networks.description import Description
 from steerlib.networks.raw import Raw, answers_in_degrees, in_range
@@ -140,10 +141,9 @@ def find_preparation(
 
     @lru_cache(maxsize=1)  # ways that differ in their range or output alone follow each other
     def see(key: tuple, frames: tuple) -> np.ndarray:
-        crop, resize, blur, blur_after, color = key
-        vision = {"resize": resize or "area", "blur": blur or 1, "blur_after": blur_after or 1}
+        crop, seen_so, color = key
         size = told.size or tuple(shape[-3:-1])
-        small = [view.pixels(np.array(frames), size, crop, **vision) for view in views]
+        small = [view.pixels(np.array(frames), size, crop, **dict(seen_so)) for view in views]
         small.insert(1, small[0][:, :, ::-1])
         return to_color(np.concatenate(small).astype(np.float32) / 255, color, np)
 
@@ -153,7 +153,7 @@ def find_preparation(
         return [raw.ask(in_range(part, range, shape)) for part in np.split(seen, np.arange(64, len(seen), 64))]
 
     def ask(way: Description, frames: np.ndarray) -> Answers:
-        key = (way.crop, way.resize, way.blur, way.blur_after, way.color)
+        key = (way.crop, tuple(vision(way).items()), way.color)
         bare = dataclasses.replace(way, unit="degrees", sign=1)  # answers as they are
         parts = answer(key, way.range, tuple(frames.tolist()))
         found = np.concatenate([answers_in_degrees(part, bare, raw.name) for part in parts])
