@@ -237,7 +237,10 @@ def command(options: argparse.Namespace, declared: dict[str, Any]) -> Iterator[s
         yield f"{beside(path)}: written; look at what is not clear in it"
     if options.write:
         draw_seen(drive, best, found.raw, Path(options.write))
-        yield f"{options.write}: a frame, the part that is seen not darkened; below, the network's channels"
+        yield (
+            f"{options.write}: a frame, dark where the network is not given it (what a layer cuts off is not dark); "
+            "below, its channels"
+        )
 
 
 def draw_seen(drive: Drive, told: Description, raw: Raw, path: Path) -> None:

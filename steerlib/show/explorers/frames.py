@@ -53,7 +53,7 @@ def frames(drive: Drive, network: Network | keras.Model | None = None) -> Explor
             top, bottom = (round(share * len(picture)) for share in crop)
             picture[:top] >>= 1
             picture[bottom:] >>= 1
-            words = "The network sees the part that is not darkened."
+            words = "The network is given the part that is not darkened."
             imports, how = [], f"{scene.drive}.frame({i}){turn}"
         if mirrored:
             words += " Left and right are exchanged, and so is the sign of the recorded angle."
