@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from steerlib.drives import Drive, split
-from steerlib.networks.files import finite_weights
+from steerlib.networks.files import finite_weights, load_network
 from steerlib.networks.network import BATCH, Network, as_network
 
+# What changes pictures (n, h, w, 3) and radians (n, 1) while a network learns; gets its random numbers.
+Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 SATURATED = 179.0  # degrees: beyond them 2·atan(x) is flat, and x has run away
 
 
@@ -25,6 +28,8 @@ def train(
     patience: int = 10,
     seed: int = 0,
     verbose: str | int = "auto",
+    start: Network | keras.Model | str | None = None,
+    augment: Change | None = None,
 ) -> keras.callbacks.History:
     """Train a network on a drive and leave it with the weights of its best epoch. Introduced in notebook 02.
 
@@ -50,6 +55,12 @@ def train(
         own, see `pilotnet`.
     verbose : {"auto", 0, 1, 2}
         As in ``keras.Model.fit``: a progress bar ("auto", 1), nothing (0) or a line for each epoch (2).
+    start : Network or name, optional
+        Begin with the weights of this network of the same layers, ``"pilotnet"`` for the one that comes along, instead
+        of those that the network has: fewer frames are needed then.
+    augment : callable, optional
+        Changes the pictures of each batch, and perhaps their angles in radians, such as
+        `steerlib.networks.augmentation.photograph_anew`; validation sees the drive as it is.
 
     Returns
     -------
@@ -61,8 +72,9 @@ def train(
     ------
     ValueError
         Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
-        its range, or training diverged from the first epoch on: the error or a weight of the best epoch is not a finite
-        number, all of its answers are at ±180°, or its error is a hundred times that of always 0°.
+        its range, `start` has other layers, or training diverged from the first epoch on: the error or a weight of the
+        best epoch is not a finite number, all of its answers are at ±180°, or its error is a hundred times that of
+        always 0°.
     """
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
         if value < least:
@@ -79,11 +91,13 @@ def train(
             f"network {network.name!r} cannot be trained as it is: expected one picture and one angle in radians, as "
             "pilotnet has; train what as_network makes of it"
         )
+    if start is not None:
+        _begin_with(network, load_network(start) if isinstance(start, str) else as_network(start))
     drive = _labeled(drive, "train on")
     if validation is None:
         drive, validation = split(drive, seed=seed)
     validation = _labeled(validation, "validate on")
-    batches, watched = Batches(network, drive, batch_size, seed), Batches(network, validation, batch_size)
+    batches, watched = Batches(network, drive, batch_size, seed, augment), Batches(network, validation, batch_size)
     if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         learning_rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=learning_rate / 10,
@@ -105,6 +119,17 @@ def train(
             "times as wrong as 0°: try a lower learning rate"
         )
     return history
+
+
+def _begin_with(network: Network, start: Network) -> None:
+    """Copy the weights of a network of the same layers."""
+    shapes, others = ([w.shape for w in n.model.weights] if n.model else None for n in (network, start))
+    if shapes != others:
+        raise ValueError(
+            f"start={start.name!r}: expected a network of the same layers as {network.name!r}, whose weights have the "
+            f"shapes {shapes}; these have {others}"
+        )
+    network.model.set_weights(start.model.get_weights())
 
 
 def _labeled(drive: Drive, what: str) -> Drive:
@@ -200,9 +225,11 @@ def evaluate(network: Network | keras.Model, drive: Drive) -> dict[str, float]:
 
 
 class Batches(keras.utils.PyDataset):
-    """A drive as batches of pictures and radians; where there is a seed, in another order each epoch."""
+    """A drive as batches of pictures and radians; where there is a seed, in another order each epoch, and changed."""
 
-    def __init__(self, network: Network, drive: Drive, batch_size: int, seed: int | None = None) -> None:
+    def __init__(
+        self, network: Network, drive: Drive, batch_size: int, seed: int | None = None, augment: Change | None = None
+    ) -> None:
         if not len(drive):
             raise ValueError(f"drive {drive.name!r}: no frames to train or validate on")
         super().__init__()
@@ -210,6 +237,7 @@ class Batches(keras.utils.PyDataset):
         self.radians = np.radians(drive.angles, dtype=np.float32)[:, np.newaxis]
         self.order = np.arange(len(drive))
         self.random = None if seed is None else np.random.default_rng(seed)
+        self.augment, self.seed, self.epoch = augment, seed, -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
@@ -217,9 +245,13 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-        return self.drive.pictures(self.network, batch), self.radians[batch]
+        pictures, radians = self.drive.pictures(self.network, batch), self.radians[batch]
+        if self.augment is None or self.random is None:
+            return pictures, radians
+        # Its own numbers for each batch: the result does not depend on the order in which batches are asked for.
+        return self.augment(pictures, radians, np.random.default_rng([self.seed, self.epoch, i]))
 
     def on_epoch_end(self) -> None:
         """Shuffle."""
         if self.random is not None:
-            self.order = self.random.permutation(self.order)
+            self.order, self.epoch = self.random.permutation(self.order), self.epoch + 1

@@ -18,6 +18,7 @@ from steerlib.world.canvas import (
     SPEED,
     STEERING_RATIO,
     WHEEL_BASE,
+    Camera,
     Canvas,
     Pose,
 )
@@ -27,6 +28,7 @@ from steerlib.world.layout import AFTER, BEFORE, STEP, Road, make_road
 from steerlib.world.processes import render_processes
 from steerlib.world.sample_drive import SAMPLE_FRAMES, SAMPLE_SEED, write_drive
 from steerlib.world.scenery import Day, Object, Wall, furnish, make_day
+from steerlib.world.variety import VariedScene, vary_camera
 from steerlib.world.vehicles import Vehicle
 from steerlib.world.views import render_counterfactuals, render_drive, render_views
 
@@ -47,6 +49,7 @@ __all__ = [
     "STEERING_RATIO",
     "STEP",
     "WHEEL_BASE",
+    "Camera",
     "Canvas",
     "Day",
     "NearbyRoad",
@@ -54,6 +57,7 @@ __all__ = [
     "Pose",
     "Road",
     "Scene",
+    "VariedScene",
     "Vehicle",
     "Wall",
     "advance",
@@ -69,5 +73,6 @@ __all__ = [
     "render_processes",
     "render_views",
     "show_wheel",
+    "vary_camera",
     "write_drive",
 ]

@@ -20,7 +20,6 @@ from steerlib.drives import WHOLE
 from steerlib.world.canvas import (
     ELEMENTS,
     FAR,
-    FIELD_OF_VIEW,
     FRAME_SIZE,
     HORIZON,
     LABELS,
@@ -28,14 +27,15 @@ from steerlib.world.canvas import (
     OBJECTS_FAR,
     STEERING_RATIO,
     WHEEL_BASE,
+    Camera,
     Canvas,
     Pose,
 )
-from steerlib.world.ground import draw_ground
+from steerlib.world.ground import Line, draw_ground
 from steerlib.world.layout import BEFORE, STEP, make_road
-from steerlib.world.scenery import furnish, make_day, paint_atlas
+from steerlib.world.scenery import furnish, make_day, make_ridges, paint_atlas
 from steerlib.world.textures import noise_tile, smooth_noise, stretches
-from steerlib.world.things import draw_backdrop, draw_things, draw_wall
+from steerlib.world.things import TREE_COLOR, draw_backdrop, draw_things, draw_wall
 from steerlib.world.vehicles import place_vehicles
 
 
@@ -55,7 +55,11 @@ class Scene:
     ----------
     road : Road
     day : Day
+    lines : list of Line
+        What is painted on the asphalt, or runs along it.
     """
+
+    camera = Camera()
 
     def __init__(self, seed: int, length: float = 1000.0) -> None:
         self.seed = seed
@@ -65,9 +69,7 @@ class Scene:
         self.walls, self.objects = furnish(road, rng)
         self.atlas = paint_atlas(road, self.day, self.walls, self.objects, rng)
         self.vehicles = place_vehicles(length, rng)
-        # One array of what is needed to tell which objects are in view.
-        self.places = np.array([(o.x, o.y, o.width, o.height) for o in self.objects]).T
-        self.spans = np.array([(wall.distance[0], wall.distance[-1]) for wall in self.walls]).T
+        self.index_things()
         n = len(road.x)
 
         def presence(weights: Sequence[float], length: float) -> np.ndarray:
@@ -75,27 +77,32 @@ class Scene:
             return cv2.GaussianBlur(on[None], None, 1.0)[0]
 
         # 0: double solid, 1: dashed, 2: single solid, 3: solid beside dashed
-        self.center_style = stretches(rng, n, 90, [0.35, 0.35, 0.15, 0.15]).astype(np.uint8)
-        self.center_paint = 0.4 + 0.6 * presence([0.15, 0.85], 40)
-        self.right_paint = presence([0.28, 0.72], 50)
-        self.left_paint = presence([0.35, 0.65], 50)
+        center_style = stretches(rng, n, 90, [0.35, 0.35, 0.15, 0.15]).astype(np.uint8)
+        center_paint = 0.4 + 0.6 * presence([0.15, 0.85], 40)
+        right_paint = presence([0.28, 0.72], 50)
+        left_paint = presence([0.35, 0.65], 50)
         self.wear = np.clip(0.3 + 0.22 * smooth_noise(rng, n, 20 / STEP), 0, 0.7)
         self.edge_jitter = 0.07 * smooth_noise(rng, n, 1.5)
         self.shoulder = 0.5 + 0.9 * np.abs(smooth_noise(rng, n, 25 / STEP))
-        self.yellow = np.array([0.88, 0.64, 0.13]) * rng.uniform(0.85, 1.05)
-        self.white = np.array([0.9, 0.9, 0.88]) * rng.uniform(0.9, 1.05)
-        turns = np.arange(4096) / 4096 * 2 * np.pi
-        waves = rng.uniform(0, 2 * np.pi, (3, 40))
-        ridges = []
-        for layer, (height, roughness) in enumerate(((0.075, 1.5), (0.05, 1.3), (0.028, 1.1))):
-            orders = np.arange(1, 41)
-            amplitude = 1 / orders**roughness * (orders > 2)
-            ridge = (amplitude[:, None] * np.cos(orders[:, None] * turns + waves[layer][:, None])).sum(0)
-            ridges.append(height * rng.uniform(0.5, 1.9) * (0.75 + 0.6 * ridge))
-        fuzz = cv2.GaussianBlur(rng.standard_normal((1, 4096)), None, 2.0)[0]
-        broad = cv2.GaussianBlur(rng.standard_normal((1, 4096)), None, 30.0)[0]
-        ridges.append(0.016 + 0.016 * fuzz + 0.1 * np.abs(broad))  # the distant line of trees
-        self.ridges = np.array(ridges, np.float32)
+        yellow = np.array([0.88, 0.64, 0.13]) * rng.uniform(0.85, 1.05)
+        white = np.array([0.9, 0.9, 0.88]) * rng.uniform(0.9, 1.05)
+        dash = (3.6, 9.0)
+        center = [(-0.13, 0.12, None, (0, 3)), (0.13, 0.12, None, (0,)), (0.13, 0.12, dash, (3,))]
+        center += [(0.0, 0.14, dash, (1,)), (0.0, 0.14, None, (2,))]
+        self.lines = [
+            Line("center_line", offset, width, yellow, center_paint * np.isin(center_style, styles), dashes)
+            for offset, width, dashes, styles in center
+        ]
+        for offset, present in ((road.lane_width, right_paint), (-road.lane_width, left_paint)):
+            self.lines.append(Line("edge_lines", offset, 0.13, white, present))
+        self.tracks, self.joints, self.tree_color = 0.08, (4.5, 0.0), TREE_COLOR
+        self.grain, self.patches = 0.1, 0.14
+        self.ridges = make_ridges(rng)
+
+    def index_things(self) -> None:
+        """Gather what tells which walls and objects are in view."""
+        self.places = np.array([(o.x, o.y, o.width, o.height) for o in self.objects]).T
+        self.spans = np.array([(wall.distance[0], wall.distance[-1]) for wall in self.walls]).T
 
     # -------------------------------------------------------- the right angle
 
@@ -118,7 +125,7 @@ class Scene:
         """
         ahead = pose.distance + np.linspace(2, 5, 4)
         curvature = self.road.at("curvature", ahead)
-        curvature = (curvature / (1 - curvature * self.road.at("lane_width", ahead) / 2)).mean()
+        curvature = (curvature / (1 - curvature * self.road.lane_center(ahead))).mean()
         curvature += -0.008 * pose.offset - 0.17 * np.sin(pose.heading)
         angle = np.degrees(np.arctan(WHEEL_BASE * curvature)) * STEERING_RATIO
         return float(np.clip(angle, -MAX_STEERING, MAX_STEERING))
@@ -131,6 +138,7 @@ class Scene:
         size: tuple[int, int] = FRAME_SIZE,
         without: Iterable[str] = (),
         crop: tuple[float, float] = WHOLE,
+        camera: Camera | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Photograph the road from a pose, and label every pixel.
 
@@ -144,6 +152,8 @@ class Scene:
         crop : (float, float)
             Top and bottom of the picture as fractions of the camera's frame; `data.ROAD` with size (66, 200) is what
             the network sees.
+        camera : Camera, optional
+            Another one than the scene's own.
 
         Returns
         -------
@@ -164,7 +174,8 @@ class Scene:
             raise ValueError(
                 f"pose.distance is {pose.distance:.1f} m; this road runs from 0 to {self.road.length:.0f} m"
             )
-        canvas = self._look(pose, size, crop)
+        camera = self.camera if camera is None else camera
+        canvas = self._look(pose, size, crop, camera)
         draw_backdrop(self, canvas, without)
         draw_ground(self, canvas, pose, without)
         starts, ends = self.spans
@@ -172,20 +183,27 @@ class Scene:
             if self.walls[k].element not in without:
                 draw_wall(self, canvas, self.walls[k], pose.distance)
         draw_things(self, canvas, pose, without)
-        return self._develop(canvas, pose, size, crop), canvas.labels
+        frame, labels = self._develop(canvas, pose, size, crop), canvas.labels
+        if camera.roll:
+            turn = cv2.getRotationMatrix2D((size[1] / 2, size[0] / 2), -np.degrees(camera.roll), 1.0)
+            frame = cv2.warpAffine(frame, turn, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            labels = cv2.warpAffine(
+                labels, turn, size[::-1], flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101
+            )
+        return frame, labels
 
-    def _look(self, pose: Pose, size: tuple[int, int], crop: tuple[float, float]) -> Canvas:
+    def _look(self, pose: Pose, size: tuple[int, int], crop: tuple[float, float], camera: Camera) -> Canvas:
         """Set up the camera: where it is, which way each pixel looks, and how the ground rises in front of it."""
         height, width = size
         full_height = height / (crop[1] - crop[0])
-        focal = FRAME_SIZE[1] / 2 / np.tan(FIELD_OF_VIEW / 2)
-        focal_x, focal_y = focal * width / FRAME_SIZE[1], focal * full_height / FRAME_SIZE[0]
+        focal = FRAME_SIZE[1] / 2 / np.tan(camera.field_of_view / 2)
+        focal_x, focal_y = focal * width / FRAME_SIZE[1], focal * full_height / FRAME_SIZE[0] / camera.stretch
         road = self.road
-        center = float(road.at("lane_width", pose.distance)) / 2
+        center = float(road.lane_center(pose.distance))
         x, y = road.to_world(pose.distance, center + pose.offset)
         # The car rocks a little on its springs, as a function of the distance so that a film is smooth.
         rock = 0.0022 * np.sin(pose.distance / 5 + self.seed) + 0.0015 * np.sin(pose.distance / 2.3)
-        horizon = (HORIZON - crop[0]) * full_height + (self.day.camera_pitch + rock) * focal_y
+        horizon = (HORIZON - crop[0]) * full_height + (self.day.camera_pitch + rock - camera.pitch) * focal_y
 
         forward = np.geomspace(1.5, FAR, 240)
         elevation = road.at("elevation", pose.distance + forward)
@@ -206,6 +224,7 @@ class Scene:
             tangent=((np.arange(width, dtype=np.float32) + 0.5 - width / 2) / focal_x).astype(np.float32),
             relief=(forward, relief),
             slope=float(slope),
+            height=camera.height,
         )
 
     def _develop(self, canvas: Canvas, pose: Pose, size: tuple[int, int], crop: tuple[float, float]) -> np.ndarray:

@@ -64,6 +64,16 @@ class Pose(NamedTuple):
     time: float | None = None
 
 
+class Camera(NamedTuple):
+    """How the camera is mounted and what lens it has: heights in m, angles in radians."""
+
+    height: float = CAMERA_HEIGHT
+    field_of_view: float = FIELD_OF_VIEW  # from the left to the right end of the frame
+    pitch: float = 0.0  # positive: it looks further down, and the horizon stands higher
+    roll: float = 0.0  # positive: the horizon falls to the right
+    stretch: float = 1.0  # height of what is one pixel wide; other than 1 where a crop was resized to another shape
+
+
 @dataclass
 class Canvas:
     """A picture that is being made, its camera, and for each pixel the depth and the label of what is seen there."""
@@ -81,6 +91,7 @@ class Canvas:
     tangent: np.ndarray  # (W,) meters to the right for each meter forward
     relief: tuple[np.ndarray, np.ndarray]  # distance forward and the height of the ground there, in m
     slope: float  # of the ground under the car, with which the camera tilts
+    height: float = CAMERA_HEIGHT  # m of the camera above the ground
 
     def forward_right(self, x: np.ndarray | float, y: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         """Meters in front of the camera and to its right."""
@@ -91,7 +102,7 @@ class Canvas:
     def row(self, forward: np.ndarray | float, height: np.ndarray | float) -> np.ndarray:
         """Picture row of a point at a height above the ground."""
         ground = np.interp(forward, *self.relief)
-        return self.horizon + self.focal_y * (CAMERA_HEIGHT - ground - height) / forward
+        return self.horizon + self.focal_y * (self.height - ground - height) / forward
 
     def paste(self, region: tuple, rgba: np.ndarray, depth: np.ndarray | float, label: str) -> None:
         """Blend premultiplied colors over a region where nothing nearer is; label what is mostly covered."""

@@ -52,7 +52,7 @@ def advance(scene: Scene, pose: Pose, angle: float, seconds: float) -> Pose:
     """
     road = scene.road
     distance, heading = pose.distance, pose.heading
-    offset = pose.offset + float(road.at("lane_width", distance)) / 2
+    offset = pose.offset + float(road.lane_center(distance))
     turn = np.tan(np.radians(angle / STEERING_RATIO)) / WHEEL_BASE
     steps = max(1, int(np.ceil(seconds / 0.025)))
     for _ in range(steps):
@@ -63,7 +63,7 @@ def advance(scene: Scene, pose: Pose, angle: float, seconds: float) -> Pose:
         heading += meters * turn - curvature * along
         distance += along
     time = None if pose.time is None else pose.time + seconds
-    return Pose(distance, offset - float(road.at("lane_width", distance)) / 2, heading, time)
+    return Pose(distance, offset - float(road.lane_center(distance)), heading, time)
 
 
 def show_wheel(images: np.ndarray, angles: np.ndarray | None) -> np.ndarray:

@@ -5,6 +5,7 @@ Notebook 01 shows what comes out; nobody needs to read this file to follow the n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,22 @@ from steerlib.world.textures import mipmaps, noise_tile, sample
 
 if TYPE_CHECKING:
     from steerlib.world.camera import Scene
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line along the road: paint or, without an element, a seam of tar, a gutter, a curb.
+
+    At each sample of the road it has an offset to the right of the center line, in m, and a presence in [0, 1]. The
+    color is RGB in [0, 1]; dashes have a length and a period, in m.
+    """
+
+    element: str  # "center_line", "edge_lines" or ""
+    offset: np.ndarray | float  # (n,) m
+    width: float  # m
+    color: np.ndarray  # (3,)
+    presence: np.ndarray  # (n,)
+    dashes: tuple[float, float] | None = None
 
 
 def _stripe(offset: np.ndarray, center: np.ndarray | float, width: float, footprint: np.ndarray) -> np.ndarray:
@@ -132,25 +149,36 @@ def draw_ground(scene: Scene, canvas: Canvas, pose: Pose, without: frozenset) ->
     shadow, tone = np.clip(painted[..., 0], 0, 1), painted[..., 1]
 
     lane = road.lane_width[i]
-    asphalt = 1 + 0.1 * grain + 0.14 * tone
-    from_middle = np.abs(np.abs(offset) - lane / 2)  # the tires polish two tracks in each lane
-    asphalt *= 1 - 0.08 * np.exp(-(((from_middle - 0.78) / 0.32) ** 2))
+    asphalt = 1 + scene.grain * grain + scene.patches * tone
+    # The tires polish two tracks in each lane.
+    outwards = np.abs(offset)
+    from_middle = np.abs(outwards - lane * (np.minimum(np.floor(outwards / lane), max(road.lanes) - 1) + 0.5))
+    asphalt *= 1 - scene.tracks * np.exp(-(((from_middle - 0.78) / 0.32) ** 2))
+    if scene.joints[1]:
+        asphalt *= 1 - scene.joints[1] * _dashes(distance, 0.1, scene.joints[0], along)
     labels = np.full(offset.shape, LABELS["asphalt"], np.uint8)
 
-    yellow, white = np.zeros((2, *offset.shape), np.float32)
-    if "markings" not in without:
-        worn = np.clip(1.12 - scene.wear[i] * (1 + 0.8 * grain), 0.12, 0.97)
-        if "center_line" not in without:
-            style = scene.center_style[i]
-            left, right = (_stripe(offset, center, 0.12, across) for center in (-0.13, 0.13))
-            dashes = _dashes(distance + np.float32(near.start % 9), 3.6, 9.0, along)
-            single = _stripe(offset, 0.0, 0.14, across)
-            yellow = np.choose(style, (left + right, single * dashes, single, left + right * dashes))
-            yellow = yellow * scene.center_paint[i] * worn
-        if "edge_lines" not in without:
-            present = np.where(offset > 0, scene.right_paint[i], scene.left_paint[i])
-            white = _stripe(np.abs(offset), lane, 0.13, across) * present * worn
-        labels[np.maximum(yellow, white) > 0.25] = LABELS["marking"]
+    # Colors come first here, (3, H, W): arithmetic along the last axes is several times faster.
+    seen = slice(i.min(), i.max() + 1)
+    covered, marked = np.zeros((2, *offset.shape), np.float32)
+    paint = np.zeros((3, *offset.shape), np.float32)
+    worn = np.clip(1.12 - scene.wear[i] * (1 + 0.8 * grain), 0.12, 0.97)
+    for line in scene.lines:
+        marking = line.element != ""
+        if (marking and "markings" in without) or line.element in without or not line.presence[seen].any():
+            continue
+        middle = line.offset if np.isscalar(line.offset) else line.offset[i]
+        share = _stripe(offset, middle, line.width, across) * line.presence[i]
+        if line.dashes:
+            share *= _dashes(distance + np.float32(near.start % line.dashes[1]), *line.dashes, along)
+        if marking:
+            share *= worn
+        share = np.minimum(share, 1 - covered)
+        if marking:
+            marked += share
+        covered += share
+        paint += share * line.color.astype(np.float32)[:, None, None]
+    labels[marked > 0.25] = LABELS["marking"]
 
     paved = np.where(offset > 0, road.paved_right[i], road.paved_left[i]) + scene.edge_jitter[i]
     beyond = np.abs(offset) - paved
@@ -160,22 +188,18 @@ def draw_ground(scene: Scene, canvas: Canvas, pose: Pose, without: frozenset) ->
     labels[(off > 0.5) & (grown > 0.5)] = LABELS["grass"]
     labels[np.abs(beyond) < np.maximum(0.12, across / 2)] = LABELS["edge"]
 
-    # A pixel is a mixture of six materials: their shares times their colors.
+    # A pixel is a mixture of four materials and what is painted: their shares times their colors.
     green = np.clip(0.5 + 0.4 * meadow, 0, 1)
     rough = off * (1 + 0.17 * meadow)
-    base = (1 - off) * (1 - yellow - white) * asphalt
-    bright = (1 - off) * (1 + 0.06 * grain)
     shares = (
-        base,
-        bright * yellow,
-        bright * white,
+        (1 - off) * (1 - covered) * asphalt,
         rough * (1 - grown),
         rough * grown * (1 - green),
         rough * grown * green,
     )
-    colors = np.stack([day.asphalt, scene.yellow, scene.white, day.gravel, *day.grass]).astype(np.float32)
-    # Colors come first here, (3, H, W): arithmetic along the last axes is several times faster.
+    colors = np.stack([day.asphalt, day.gravel, *day.grass]).astype(np.float32)
     color = np.tensordot(colors.T, np.stack(shares).astype(np.float32), axes=1)
+    color += (1 - off) * (1 + 0.06 * grain) * paint
 
     if "shadows" in without:
         shadow = np.zeros_like(shadow)

@@ -35,6 +35,12 @@ class Road:
     lane_width: np.ndarray
     paved_left: np.ndarray
     paved_right: np.ndarray
+    lanes: tuple[int, int] = (1, 1)  # to the left and to the right of the center line
+    own: int = 0  # lanes between the center line and the car's own
+
+    def lane_center(self, distance: np.ndarray | float) -> np.ndarray:
+        """Offset in m of the middle of the car's own lane at the distances in m."""
+        return self.at("lane_width", distance) * (self.own + 0.5)
 
     def index(self, distance: np.ndarray | float) -> np.ndarray:
         """Nearest samples (int) to the distances in m."""
@@ -54,8 +60,15 @@ class Road:
         )
 
 
-def make_road(seed: int, length: float = 1000.0) -> Road:
-    """Lay out the road of a seed: bends with radii from 30 m, hills, lanes and asphalt of varying width.
+def make_road(
+    seed: int,
+    length: float = 1000.0,
+    radii: tuple[float, float] = (30.0, 400.0),
+    lane_width: float = 3.3,
+    lanes: tuple[int, int] = (1, 1),
+    own: int = 0,
+) -> Road:
+    """Lay out the road of a seed: bends, hills, lanes and asphalt of varying width.
 
     Parameters
     ----------
@@ -63,6 +76,12 @@ def make_road(seed: int, length: float = 1000.0) -> Road:
         The same seed gives the same road.
     length : float
         Drivable length in m.
+    radii : (float, float)
+        Of the tightest and the widest bends, in m.
+    lane_width : float
+        Of one lane, in m; it varies by up to 0.25 m.
+    lanes, own
+        As `Road` has them.
 
     Returns
     -------
@@ -74,7 +93,7 @@ def make_road(seed: int, length: float = 1000.0) -> Road:
     position, heading = int(BEFORE / STEP), 0.0
     while position < n:
         position += int(rng.uniform(5, 60) / STEP)
-        radius = 30 * (400 / 30) ** rng.uniform() ** 0.8
+        radius = radii[0] * (radii[1] / radii[0]) ** rng.uniform() ** 0.8
         turn = min(np.radians(rng.uniform(15, 110)), 160 / radius)
         # Turn back when the road has turned far: a road that closes a circle would run over itself.
         side = -np.sign(heading) if abs(heading) > np.radians(50) else rng.choice([-1.0, 1.0])
@@ -89,7 +108,7 @@ def make_road(seed: int, length: float = 1000.0) -> Road:
     heading = np.cumsum(curvature) * STEP
     middle = heading - curvature * STEP / 2
 
-    lane_width = 3.3 + 0.25 * np.tanh(smooth_noise(rng, n, 60 / STEP))
+    lane_width = lane_width + 0.25 * np.tanh(smooth_noise(rng, n, 60 / STEP))
     beyond = [0.15 + 1.2 * (1 + np.tanh(1.5 * smooth_noise(rng, n, 9 / STEP))) for _ in range(2)]
     slope = 0.035 * smooth_noise(rng, n, 45 / STEP)
     profiles = {
@@ -100,7 +119,8 @@ def make_road(seed: int, length: float = 1000.0) -> Road:
         "curvature": curvature,
         "elevation": np.cumsum(slope) * STEP,
         "lane_width": lane_width,
-        "paved_left": lane_width + beyond[0],
-        "paved_right": lane_width + beyond[1],
+        "paved_left": lane_width * lanes[0] + beyond[0],
+        "paved_right": lane_width * lanes[1] + beyond[1],
     }
-    return Road(length, **{name: profile.astype(np.float32) for name, profile in profiles.items()})
+    profiles = {name: profile.astype(np.float32) for name, profile in profiles.items()}
+    return Road(length, **profiles, lanes=lanes, own=own)

@@ -109,6 +109,47 @@ def _clear_of_road(road: Road, distance: np.ndarray | float, offset: np.ndarray 
     return bool((near > np.minimum(np.abs(offset) - 2.0, margin)).all())
 
 
+def make_ridges(rng: np.random.Generator) -> np.ndarray:
+    """Draw the horizon: heights (4, 4096), as tangents, of three ranges of hills and the distant line of trees."""
+    turns = np.arange(4096) / 4096 * 2 * np.pi
+    waves = rng.uniform(0, 2 * np.pi, (3, 40))
+    ridges = []
+    for layer, (height, roughness) in enumerate(((0.075, 1.5), (0.05, 1.3), (0.028, 1.1))):
+        orders = np.arange(1, 41)
+        amplitude = 1 / orders**roughness * (orders > 2)
+        ridge = (amplitude[:, None] * np.cos(orders[:, None] * turns + waves[layer][:, None])).sum(0)
+        ridges.append(height * rng.uniform(0.5, 1.9) * (0.75 + 0.6 * ridge))
+    fuzz = cv2.GaussianBlur(rng.standard_normal((1, 4096)), None, 2.0)[0]
+    broad = cv2.GaussianBlur(rng.standard_normal((1, 4096)), None, 30.0)[0]
+    ridges.append(0.016 + 0.016 * fuzz + 0.1 * np.abs(broad))
+    return np.array(ridges, np.float32)
+
+
+def wall_along(
+    road: Road,
+    rng: np.random.Generator,
+    element: str,
+    label: str,
+    kind: str,
+    distance: np.ndarray,
+    offset: np.ndarray,
+    height: np.ndarray,
+    tint: np.ndarray,
+) -> Wall | None:
+    """Stand a wall along road coordinates (k,) in m; None where it would stand on another part of the road."""
+    # On the inside of a bend a wall must stay away from the center of the bend.
+    curvature = road.at("curvature", distance)
+    reach = np.where(curvature * offset > 0, 0.7 / np.maximum(np.abs(curvature), 1e-6), np.inf)
+    offset = np.sign(offset) * np.minimum(np.abs(offset), reach)
+    if not _clear_of_road(road, distance, offset, 5.0):
+        return None
+    x, y = road.to_world(distance, offset)
+    along = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+    seed = int(rng.integers(3))
+    arrays = [np.asarray(a, np.float32) for a in (along, x, y, distance, offset, height, tint)]
+    return Wall(element, label, kind, seed, *arrays)
+
+
 def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Object]]:
     """Place walls, trees, signs and poles along both sides of a road."""
     walls, objects = [], []
@@ -141,17 +182,8 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
         height: np.ndarray,
         tint: np.ndarray,
     ) -> None:
-        # On the inside of a bend a wall must stay away from the center of the bend.
-        curvature = road.at("curvature", distance)
-        reach = np.where(curvature * offset > 0, 0.7 / np.maximum(np.abs(curvature), 1e-6), np.inf)
-        offset = np.sign(offset) * np.minimum(np.abs(offset), reach)
-        if not _clear_of_road(road, distance, offset, 5.0):
-            return
-        x, y = road.to_world(distance, offset)
-        along = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-        seed = int(rng.integers(3))
-        arrays = [np.asarray(a, np.float32) for a in (along, x, y, distance, offset, height, tint)]
-        walls.append(Wall(element, label, kind, seed, *arrays))
+        standing = wall_along(road, rng, element, label, kind, distance, offset, height, tint)
+        walls.extend([standing] if standing else [])
 
     def green() -> np.ndarray:
         return rng.uniform(0.75, 1.1) * rng.normal(1, 0.08, 3)
@@ -243,9 +275,17 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
 
 
 def paint_atlas(
-    road: Road, day: Day, walls: list[Wall], objects: list[Object], rng: np.random.Generator
+    road: Road,
+    day: Day,
+    walls: list[Wall],
+    objects: list[Object],
+    rng: np.random.Generator,
+    roof: np.ndarray | None = None,
 ) -> list[np.ndarray]:
-    """Paint the ground near the road, in road coordinates: cast shadow in [0, 1], the asphalt's tone in [-1, 1]."""
+    """Paint the ground near the road, in road coordinates: cast shadow in [0, 1], the asphalt's tone in [-1, 1].
+
+    `roof` (rows, columns) in [0, 1] is shadow of what stands nowhere, such as crowns that close above the road.
+    """
     rows, columns = int((BEFORE + road.length + AFTER) / ATLAS_CELL), int(2 * ATLAS_HALF_WIDTH / ATLAS_CELL)
     shadow, tone = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
 
@@ -292,6 +332,8 @@ def paint_atlas(
         for k in range(len(low) - 1):
             quad = np.array([low[k], low[k + 1], high[k + 1], high[k]], np.int32)
             cv2.fillConvexPoly(shadow, cv2.convexHull(quad), 1.0, cv2.LINE_AA, 4)
+    if roof is not None:
+        np.maximum(shadow, roof, out=shadow)
     # Light falls through leaves: the shadow is broken up, and its border is soft.
     holes = np.tile(noise_tile(11, 0.8), (rows // 512 + 1, 1))[:rows, :columns]
     shadow = cv2.GaussianBlur(shadow, None, 1.4)

@@ -11,7 +11,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from steerlib.world.textures import mipmaps
+from steerlib.world.textures import mipmaps, noise_tile
 
 
 def _finish(canvas: np.ndarray, alpha: np.ndarray, levels: int = 6) -> list[np.ndarray]:
@@ -122,7 +122,10 @@ WALL_TEXELS = 32  # texels for each meter along a wall; a wall texture is 128 te
 
 @cache
 def wall_texture(kind: str, seed: int) -> list[np.ndarray]:
-    """Draw a wall (128, 512) that repeats: "hedge", "forest", "guard_rail", "fence" or "building"."""
+    """Draw a wall (128, 512) that repeats.
+
+    It is a "hedge", "forest", "guard_rail", "fence" or "building", or, where roads are varied, "concrete" or "rough".
+    """
     rng = np.random.default_rng([seed, len(kind), 7])
     height, width = 128, 512
     canvas, alpha = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
@@ -155,6 +158,12 @@ def wall_texture(kind: str, seed: int) -> list[np.ndarray]:
             alpha[top : top + 20] = 1
         post = (columns % 64) < 7
         canvas[:, post], alpha[:, post] = np.array([0.36, 0.31, 0.25], np.float32), 1
+    elif kind in ("concrete", "rough"):
+        tile = noise_tile(61 + seed, 0.6 if kind == "concrete" else 1.0)[:height, :width, None]
+        canvas[:] = 0.62 * np.clip(1 + (0.06 if kind == "concrete" else 0.3) * tile, 0.2, 1.6)
+        if kind == "concrete":
+            canvas[:, columns % 128 < 2] *= 0.6
+        alpha[:] = 1
     else:
         wall_color = rng.choice([[0.72, 0.68, 0.6], [0.66, 0.5, 0.4], [0.75, 0.74, 0.72], [0.55, 0.36, 0.3]])
         canvas[:] = wall_color

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from steerlib.world.canvas import (
-    CAMERA_HEIGHT,
     LABELS,
     OBJECTS_FAR,
     SPEED,
@@ -27,6 +26,9 @@ from steerlib.world.vehicles import CAR_COLORS, CAR_LIGHT, Vehicle, car_model
 
 if TYPE_CHECKING:
     from steerlib.world.camera import Scene
+
+
+TREE_COLOR = np.array([0.22, 0.29, 0.14])
 
 
 def draw_backdrop(scene: Scene, canvas: Canvas, without: frozenset) -> None:
@@ -46,7 +48,6 @@ def draw_backdrop(scene: Scene, canvas: Canvas, without: frozenset) -> None:
         cloud = (0.75 * cloud * np.clip(elevation * 9, 0, 1)[:, None])[..., None]
         color += (day.sky_low**0.5 - color) * cloud
     bins = (azimuth / (2 * np.pi) * 4096).astype(np.intp) % 4096
-    tree_color = np.array([0.22, 0.29, 0.14])
     for layer, distance in enumerate((2.2, 1.5, 0.9, 0.55)):
         name, element = ("hill", "hills") if layer < 3 else ("vegetation", "hedges")
         if element in without:
@@ -55,7 +56,7 @@ def draw_backdrop(scene: Scene, canvas: Canvas, without: frozenset) -> None:
         first = int(np.searchsorted(-elevation, -top.max() - 1 / canvas.focal_y))
         cover = np.clip((top - elevation[first:, None]) * canvas.focal_y + 0.5, 0, 1)
         texture = noise_tile(31, 0.8)[(np.arange(first, last)[:, None] * 2) % 512, (bins * 2 + 97 * layer) % 512]
-        shade = (day.ambient + 0.6 * day.sun) * tree_color * (1.5 if layer < 3 else 1.0)
+        shade = (day.ambient + 0.6 * day.sun) * scene.tree_color * (1.5 if layer < 3 else 1.0)
         clear = np.exp(-distance * min(1.0, 400 / day.haze))
         texture = 1 + 0.16 * texture * (0.4 + 0.2 * layer)
         layer_color = (shade * clear) * texture[..., None] + day.sky_low * (1 - clear)
@@ -143,7 +144,9 @@ def draw_things(scene: Scene, canvas: Canvas, pose: Pose, without: frozenset) ->
             # Oncoming cars are drawn until they have left the picture; who drives ahead keeps a distance.
             near = 7.0 if vehicle.speed > 0 else 0.0
             if near < ahead - pose.distance < VEHICLES_FAR and ahead < scene.road.length + AFTER - 10:
-                lane = float(scene.road.at("lane_width", ahead)) / 2 * (1 if vehicle.speed > 0 else -1)
+                lane = vehicle.offset
+                if lane is None:
+                    lane = float(scene.road.at("lane_width", ahead)) / 2 * (1 if vehicle.speed > 0 else -1)
                 forward, right = canvas.forward_right(*scene.road.to_world(ahead, lane))
                 if forward > (4.5 if vehicle.speed > 0 else 1.0):
                     things.append((forward, vehicle, (ahead, right)))
@@ -201,7 +204,7 @@ def _paste_vehicle(scene: Scene, canvas: Canvas, vehicle: Vehicle, forward: floa
     x, y, z = np.moveaxis(np.concatenate([under, model]), -1, 0)
     depth = np.maximum(forward + x * cos - y * sin, 0.5)
     column = len(canvas.tangent) / 2 + canvas.focal_x * (right + x * sin + y * cos) / depth
-    row = canvas.horizon + canvas.focal_y * (CAMERA_HEIGHT - ground - z) / depth
+    row = canvas.horizon + canvas.focal_y * (canvas.height - ground - z) / depth
     polygons = np.stack([column, row], axis=-1)
     # The corners of a face that looks at the camera run counterclockwise: its signed area tells.
     following = np.roll(polygons, -1, axis=1)

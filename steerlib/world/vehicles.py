@@ -14,12 +14,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A car: where it is at time 0, its speed along the road (negative: towards us) and its color."""
+    """A car: where it is at time 0, its speed along the road (negative: towards us) and its color.
+
+    `offset` is in m to the right of the center line; None: the middle of the lane beside it, on the side of its way.
+    """
 
     distance: float
     speed: float
     color: np.ndarray
     van: bool
+    offset: float | None = None
 
 
 @cache

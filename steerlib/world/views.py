@@ -17,6 +17,7 @@ from steerlib.world.canvas import (
 )
 from steerlib.world.car import advance, seen_by
 from steerlib.world.textures import smooth_noise
+from steerlib.world.variety import VariedScene, vary_camera
 
 if TYPE_CHECKING:
     import keras
@@ -63,7 +64,11 @@ def render_drive(seed: int, n: int, interval: float = 0.1) -> Drive:
 
 
 def render_views(
-    seeds: int | Iterable[int], n: int, askew: bool = True, network: Network | keras.Model | None = None
+    seeds: int | Iterable[int],
+    n: int,
+    askew: bool = True,
+    network: Network | keras.Model | None = None,
+    varied: bool = False,
 ) -> Drive:
     """Photograph roads from poses beside and askew of the lane, with the angle that brings the car back (notebook 02).
 
@@ -81,6 +86,9 @@ def render_views(
         False: all from the center of the lane, along the road.
     network : Network, optional
         Whose pictures the views are, by its size and crop. None: PilotNet's.
+    varied : bool
+        True: roads as different as real ones (`steerlib.world.VariedScene`), each view by another camera, half of them
+        from less far beside the lane.
 
     Returns
     -------
@@ -93,7 +101,7 @@ def render_views(
     ValueError
         If there is no seed, or no view to be rendered.
     """
-    return render_counterfactuals(seeds, n, (), askew, network)[0]
+    return render_counterfactuals(seeds, n, (), askew, network, varied)[0]
 
 
 def render_counterfactuals(
@@ -102,6 +110,7 @@ def render_counterfactuals(
     elements: Sequence[str],
     askew: bool = True,
     network: Network | keras.Model | None = None,
+    varied: bool = False,
 ) -> tuple[Drive, dict[str, np.ndarray]]:
     """Photograph roads as `render_views` does, and each view once more without one of the elements (notebook 08).
 
@@ -110,7 +119,7 @@ def render_counterfactuals(
 
     Parameters
     ----------
-    seeds, n, askew, network
+    seeds, n, askew, network, varied
         As for `render_views`.
     elements : sequence of str
         From `ELEMENTS`.
@@ -132,7 +141,9 @@ def render_counterfactuals(
         raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
     n = min(n, max(8, n // quick()))
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
-    jobs = [(seed, count, askew, tuple(elements), *seen_by(network)) for seed, count in zip(seeds, counts) if count]
+    jobs = [
+        (seed, count, askew, tuple(elements), *seen_by(network), varied) for seed, count in zip(seeds, counts) if count
+    ]
     few = n * (1 + len(elements)) < processes.MANY or min(processes.process_count(), len(jobs)) == 1
     do_all = map if few else processes.render_processes().map
     parts = list(do_all(_views_of_road, *zip(*jobs)))
@@ -141,15 +152,24 @@ def render_counterfactuals(
 
 
 def _views_of_road(
-    seed: int, n: int, askew: bool, elements: Sequence[str], size: tuple[int, int], crop: tuple[float, float]
+    seed: int,
+    n: int,
+    askew: bool,
+    elements: Sequence[str],
+    size: tuple[int, int],
+    crop: tuple[float, float],
+    varied: bool = False,
 ) -> list[np.ndarray]:
     """Photograph one road n times: frames, labels, angles, then the frames without each of the elements."""
-    scene, rng = Scene(seed), np.random.default_rng([seed, 4])
+    scene, rng = VariedScene(seed) if varied else Scene(seed), np.random.default_rng([seed, 4])
     views = []
     for _ in range(n):
         distance, time = rng.uniform(5, scene.road.length), rng.uniform(-4, 4)
         offset = np.clip(0.65 * rng.standard_normal(), -1.8, 1.8) * askew
         heading = np.radians(np.clip(3.5 * rng.standard_normal(), -10, 10)) * askew
+        if varied:
+            scene.camera, calm = vary_camera(rng), rng.choice([0.35, 1.0])
+            offset, heading = calm * offset, calm * heading
         pose = Pose(distance, offset, heading, distance / SPEED + time)
         without = [scene.render(pose, size, (element,), crop)[0] for element in elements]
         views.append((*scene.render(pose, size, crop=crop), scene.steering(pose), *without))
