@@ -85,6 +85,14 @@ def test_the_picture_is_taken_from_the_own_lane():
     assert marked_columns(scene.render(Pose(20.0))[1], 200) == pytest.approx([455 / 2], abs=1)
 
 
+def test_a_camera_beside_the_middle_sees_what_a_car_there_would_see_and_steers_for_its_car():
+    scene = compose(hand_made_road())
+    mounted = scene.render(Pose(20.0), camera=Camera(right=0.4, yaw=np.radians(2)))
+    driven = scene.render(Pose(20.0, 0.4, np.radians(2)))
+    assert (mounted[1] == driven[1]).mean() > 0.999
+    assert np.abs(mounted[0].astype(int) - driven[0]).mean() < 6  # but for the sensor's noise
+
+
 def test_only_what_is_painted_is_a_marking():
     scene = compose(hand_made_road())
     n = len(scene.road.x)
@@ -120,7 +128,7 @@ def test_same_seed_same_varied_road():
     assert (first == again).all() and (first != other).mean() > 0.5
     cameras = [vary_camera(np.random.default_rng(seed)) for seed in range(200)]
     assert cameras[0] == vary_camera(np.random.default_rng(0))
-    heights, fields, _, rolls, _ = np.array(cameras).T
+    heights, fields, _, rolls, *_ = np.array(cameras).T
     assert np.ptp(heights) > 0.6 and np.degrees(np.ptp(fields)) > 30 and np.abs(np.degrees(rolls)).max() < 3.01
 
 

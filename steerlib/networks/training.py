@@ -30,6 +30,7 @@ def train(
     verbose: str | int = "auto",
     start: Network | keras.Model | str | None = None,
     augment: Change | None = None,
+    augmented: np.ndarray | None = None,
 ) -> keras.callbacks.History:
     """Train a network on a drive and leave it with the weights of its best epoch. Introduced in notebook 02.
 
@@ -61,6 +62,8 @@ def train(
     augment : callable, optional
         Changes the pictures of each batch, and perhaps their angles in radians, such as
         `steerlib.networks.augmentation.photograph_anew`; validation sees the drive as it is.
+    augmented : (n,) bool, optional
+        Which frames of `drive` are changed. None: all of them.
 
     Returns
     -------
@@ -72,9 +75,9 @@ def train(
     ------
     ValueError
         Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
-        its range, `start` has other layers, or training diverged from the first epoch on: the error or a weight of the
-        best epoch is not a finite number, all of its answers are at ±180°, or its error is a hundred times that of
-        always 0°.
+        its range, `start` has other layers, `augmented` is not one bool for each frame, or training diverged from the
+        first epoch on: the error or a weight of the best epoch is not a finite number, all of its answers are at ±180°,
+        or its error is a hundred times that of always 0°.
     """
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
         if value < least:
@@ -93,11 +96,23 @@ def train(
         )
     if start is not None:
         _begin_with(network, load_network(start) if isinstance(start, str) else as_network(start))
-    drive = _labeled(drive, "train on")
+    augmented = np.ones(len(drive), bool) if augmented is None else np.asarray(augmented)
+    if augmented.shape != (len(drive),) or augmented.dtype != bool:
+        raise ValueError(
+            f"augmented: {augmented.dtype} {augmented.shape}; expected one bool for each of {len(drive)} frames"
+        )
     if validation is None:
-        drive, validation = split(drive, seed=seed)
+        if not augmented.all():
+            raise ValueError("augmented=... needs a validation drive: which frames are set aside is decided here")
+        drive, validation = split(_labeled(drive, "train on"), seed=seed)
+        augmented = np.ones(len(drive), bool)
+    augmented = augmented[np.isfinite(drive.angles)]
+    drive = _labeled(drive, "train on")
     validation = _labeled(validation, "validate on")
-    batches, watched = Batches(network, drive, batch_size, seed, augment), Batches(network, validation, batch_size)
+    batches, watched = (
+        Batches(network, drive, batch_size, seed, augment, augmented),
+        Batches(network, validation, batch_size),
+    )
     if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         learning_rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=learning_rate / 10,
@@ -228,7 +243,13 @@ class Batches(keras.utils.PyDataset):
     """A drive as batches of pictures and radians; where there is a seed, in another order each epoch, and changed."""
 
     def __init__(
-        self, network: Network, drive: Drive, batch_size: int, seed: int | None = None, augment: Change | None = None
+        self,
+        network: Network,
+        drive: Drive,
+        batch_size: int,
+        seed: int | None = None,
+        augment: Change | None = None,
+        augmented: np.ndarray | None = None,
     ) -> None:
         if not len(drive):
             raise ValueError(f"drive {drive.name!r}: no frames to train or validate on")
@@ -237,7 +258,7 @@ class Batches(keras.utils.PyDataset):
         self.radians = np.radians(drive.angles, dtype=np.float32)[:, np.newaxis]
         self.order = np.arange(len(drive))
         self.random = None if seed is None else np.random.default_rng(seed)
-        self.augment, self.seed, self.epoch = augment, seed, -1
+        self.augment, self.augmented, self.seed, self.epoch = augment, augmented, seed, -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
@@ -246,10 +267,11 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
         pictures, radians = self.drive.pictures(self.network, batch), self.radians[batch]
-        if self.augment is None or self.random is None:
-            return pictures, radians
-        # Its own numbers for each batch: the result does not depend on the order in which batches are asked for.
-        return self.augment(pictures, radians, np.random.default_rng([self.seed, self.epoch, i]))
+        if self.augment is not None and (chosen := self.augmented[batch]).any():
+            # Its own numbers for each batch: the result does not depend on the order in which batches are asked for.
+            random = np.random.default_rng([self.seed, self.epoch, i])
+            pictures[chosen], radians[chosen] = self.augment(pictures[chosen], radians[chosen], random)
+        return pictures, radians
 
     def on_epoch_end(self) -> None:
         """Shuffle."""

@@ -200,7 +200,7 @@ class Scene:
         focal_x, focal_y = focal * width / FRAME_SIZE[1], focal * full_height / FRAME_SIZE[0] / camera.stretch
         road = self.road
         center = float(road.lane_center(pose.distance))
-        x, y = road.to_world(pose.distance, center + pose.offset)
+        x, y = road.to_world(pose.distance, center + pose.offset + camera.right)
         # The car rocks a little on its springs, as a function of the distance so that a film is smooth.
         rock = 0.0022 * np.sin(pose.distance / 5 + self.seed) + 0.0015 * np.sin(pose.distance / 2.3)
         horizon = (HORIZON - crop[0]) * full_height + (self.day.camera_pitch + rock - camera.pitch) * focal_y
@@ -216,7 +216,7 @@ class Scene:
             labels=np.full((height, width), LABELS["sky"], np.uint8),
             x=float(x),
             y=float(y),
-            heading=float(road.at("heading", pose.distance)) + pose.heading,
+            heading=float(road.at("heading", pose.distance)) + pose.heading + camera.yaw,
             focal_x=focal_x,
             focal_y=focal_y,
             horizon=horizon,

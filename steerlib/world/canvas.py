@@ -71,6 +71,8 @@ class Camera(NamedTuple):
     field_of_view: float = FIELD_OF_VIEW  # from the left to the right end of the frame
     pitch: float = 0.0  # positive: it looks further down, and the horizon stands higher
     roll: float = 0.0  # positive: the horizon falls to the right
+    yaw: float = 0.0  # positive: it looks to the right of where the car points
+    right: float = 0.0  # m to the right of the car's middle
     stretch: float = 1.0  # height of what is one pixel wide; other than 1 where a crop was resized to another shape
 
 

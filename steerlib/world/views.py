@@ -87,8 +87,8 @@ def render_views(
     network : Network, optional
         Whose pictures the views are, by its size and crop. None: PilotNet's.
     varied : bool
-        True: roads as different as real ones (`steerlib.world.VariedScene`), each view by another camera, half of them
-        from less far beside the lane.
+        True: roads as different as real ones (`steerlib.world.VariedScene`), each view by another camera, and from
+        poses as people drive: not half as far beside and askew of the lane.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def _views_of_road(
         offset = np.clip(0.65 * rng.standard_normal(), -1.8, 1.8) * askew
         heading = np.radians(np.clip(3.5 * rng.standard_normal(), -10, 10)) * askew
         if varied:
-            scene.camera, calm = vary_camera(rng), rng.choice([0.35, 1.0])
+            scene.camera, calm = vary_camera(rng), rng.uniform(0.1, 0.6)
             offset, heading = calm * offset, calm * heading
         pose = Pose(distance, offset, heading, distance / SPEED + time)
         without = [scene.render(pose, size, (element,), crop)[0] for element in elements]

@@ -223,3 +223,87 @@ def test_a_network_of_another_size_that_cuts_is_trained_and_judged():
     found = evaluate(network, drive)
     assert found["mean_absolute_error"] == pytest.approx(np.abs(answers - drive.angles).mean(), rel=1e-3)
     np.testing.assert_allclose(np.degrees(history["val_loss"][0] ** 0.5), found["root_mean_squared_error"], rtol=1e-2)
+
+
+# Beginning with other weights, and pictures that change while a network learns
+
+
+def test_training_begins_with_the_weights_of_another_network(trained):
+    model, _ = trained
+    begun, drive = pilotnet(seed=3), bars(40, 5)
+    before = evaluate(model, drive)["mean_absolute_error"]
+    train(begun, drive, drive, epochs=1, batch_size=20, learning_rate=1e-7, verbose=0, start=model)
+    assert evaluate(begun, drive)["mean_absolute_error"] == pytest.approx(before, abs=0.3)
+    fresh = pilotnet(seed=3)
+    train(fresh, drive, drive, epochs=1, batch_size=20, learning_rate=1e-7, verbose=0)
+    assert evaluate(fresh, drive)["mean_absolute_error"] > before + 1
+
+
+def test_a_start_of_other_layers_is_refused():
+    drive = bars(20, 0)
+    with pytest.raises(ValueError, match="same layers"):
+        train(small_network(), drive, drive, epochs=1, verbose=0, start="pilotnet")
+    with pytest.raises(FileNotFoundError, match="no network"):
+        train(pilotnet(seed=0), drive, drive, epochs=1, verbose=0, start="nobody")
+
+
+def test_only_the_chosen_frames_are_changed_and_validation_is_not():
+    drive, asked = bars(10, 0), []
+
+    def darken(pictures, radians, random):
+        asked.append(len(pictures))
+        return 0 * pictures, radians + 7
+
+    network = as_network(small_network())
+    chosen = np.arange(10) < 4
+    batches = training.Batches(network, drive, 5, seed=0, augment=darken, augmented=chosen)
+    for i in range(2):
+        frames = batches.order[5 * i : 5 * i + 5]
+        pictures, radians = batches[i]
+        plain = drive.pictures(network, frames)
+        for picture, angle, frame, before in zip(pictures, radians[:, 0], frames, plain):
+            expected = np.radians(drive.angles[frame])
+            assert (picture == (0 if chosen[frame] else before)).all()
+            assert angle == pytest.approx(expected + 7 * chosen[frame], abs=1e-5)
+    assert sum(asked) == 4
+    watched = training.Batches(network, drive, 5)
+    assert (watched[0][0] == drive.pictures(network, slice(0, 5))).all()
+
+
+def test_changes_depend_on_the_seed_and_the_epoch_alone():
+    drive, network = bars(8, 0), as_network(small_network())
+
+    def noisy(pictures, radians, random):
+        return pictures + random.uniform(size=(len(pictures), 1, 1, 1)).astype(np.float32), radians
+
+    def batches(seed):
+        return training.Batches(network, drive, 4, seed, noisy, np.ones(8, bool))
+
+    one, same, other = batches(1), batches(1), batches(2)
+    late = same[1][0]
+    assert (one[0][0] == same[0][0]).all() and (one[1][0] == late).all()
+    assert not np.array_equal(one[0][0], other[0][0])
+    first = one[0][0]
+    one.on_epoch_end()
+    assert not np.array_equal(one[0][0], first)
+
+
+@pytest.mark.parametrize("augmented", [np.ones(3, bool), np.ones(20), [True] * 19])
+def test_augmented_is_one_bool_for_each_frame(augmented):
+    drive = bars(20, 0)
+    with pytest.raises(ValueError, match="one bool for each"):
+        train(small_network(), drive, drive, epochs=1, verbose=0, augmented=augmented)
+
+
+def test_frames_without_an_angle_do_not_shift_what_is_changed():
+    drive, seen = bars(20, 0), []
+    drive.angles[3] = np.nan
+
+    def count(pictures, radians, random):
+        seen.extend(np.degrees(radians[:, 0]))
+        return pictures, radians
+
+    chosen = np.isin(np.arange(20), (2, 3, 10))
+    train(small_network(), drive, bars(5, 1), epochs=1, verbose=0, augment=count, augmented=chosen)
+    # Keras asks for the first batch once more, to see its shape.
+    assert np.allclose(np.unique(np.round(seen, 3)), sorted(drive.angles[[2, 10]]), atol=1e-3)
