@@ -67,6 +67,8 @@ def bend_in_words(angle: float) -> str:
 
     ASCII, two digits of the radius: `bend to the right, radius 120 m`; `nearly straight` from `STRAIGHT` on.
     """
+    if abs(angle) >= 90 * STEERING_RATIO:
+        return "no bend: the wheel is turned too far"
     bend = float(curvature(angle))
     if np.isnan(bend):
         return "unknown"

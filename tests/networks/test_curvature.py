@@ -48,6 +48,7 @@ def test_a_bend_in_words(radius, words):
 
 
 def test_no_angle_no_bend():
+    assert bend_in_words(-2000) == "no bend: the wheel is turned too far"
     assert bend_in_words(float("nan")) == "unknown" and bend_in_words(0) == "nearly straight"
 
 
