@@ -126,8 +126,11 @@ def film(options: argparse.Namespace) -> int:
     from steerlib.writing import check_output
 
     if not (options.write or options.draw_crop):
-        raise ValueError("film: expected -o FILE, the film to write, or --draw-crop FILE")
+        raise ValueError("film: one of these is required: -o FILE, the film to write; --draw-crop FILE")
     drive = load_drive(options.drive)
+    chosen = range(len(drive))[options.frames or slice(None)]
+    if not chosen:
+        raise ValueError(f"drive {drive.name!r} has 0 frames of those that --frames chooses, and {len(drive)} in all")
     methods = options.method or ["grad-cam"]
     for path, endings in ((options.write, (".mp4", ".webm")), (options.draw_crop, (".png", ".jpg", ".jpeg", ".webp"))):
         if path:
@@ -147,8 +150,7 @@ def film(options: argparse.Namespace) -> int:
         factor, words = factor_in_words(drive, network)
         print(f"{words} (--factor says another)")
     settings |= {"factor": factor, "bends": standard and not recorded}
-    if options.frames:
-        drive = drive.subset(range(len(drive))[options.frames])
+    drive = drive.subset(chosen)
     path = render_video(drive, network, methods, options.write, options.fps, film_width(drive), **settings)
     print(f"{path}: {len(drive)} frames of {drive.name}, network {network.name}")
     if settings["bends"]:
@@ -198,7 +200,7 @@ def _framed(options: argparse.Namespace, drive: Drive, network: Network) -> Driv
     from steerlib.show.framing import draw_crop, frame_by_horizon
 
     horizon, words = None, ""
-    unknown = len(drive) and not np.isfinite(drive.angles).any()
+    unknown = not np.isfinite(drive.angles).any()
     if network.crop is not None and options.horizon is not None:
         raise ValueError(f"--horizon: network {network.name!r} has a crop of its own; --crop says another")
     if network.crop is None and (unknown or options.horizon is not None):

@@ -39,7 +39,7 @@ def to_standard_range(signal: np.ndarray, transfer: int) -> np.ndarray:
         light *= (PEAK / WHITE) * cv2.pow(np.maximum(luminance, 1e-6), 0.2)[..., None]
     light = np.maximum(cv2.transform(light, PRIMARIES), 0)
     most = light.max(axis=2)
-    pressed = 1 - (1 - KNEE) * cv2.exp((KNEE - most) / (1 - KNEE))
+    pressed = 1 - (1 - KNEE) ** 2 / np.maximum(most - KNEE + 1 - KNEE, 1 - KNEE)
     light *= np.where(most > KNEE, pressed / np.maximum(most, KNEE), 1)[..., None]
     return _screen()[np.rint(light * 65535).astype(np.uint16)]
 

@@ -102,7 +102,7 @@ def test_hdr_looks_as_on_a_screen(frames, tmp_path, kind):
         dark = (frames[i].max(axis=2) < 200)[..., None]  # brighter ones are pressed together
         dark &= cv2.erode(dark.astype(np.uint8), np.ones((5, 5)))[..., None] > 0
         difference, without = (np.abs(shown.astype(float) - frames[i]) for shown in (video.frame(i), washed[i]))
-        assert difference.mean(where=dark) < 5 < 10 < without.mean(where=dark)
+        assert difference.mean(where=dark) < 4 < 6 < without.mean(where=dark)
         bias = (video.frame(i).astype(float) - frames[i]).mean(axis=(0, 1), where=dark)
         assert np.abs(bias).max() < 2.5
 
