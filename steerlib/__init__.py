@@ -12,7 +12,9 @@ NAMES = {
     name: module
     for module, names in {
         "drives": "Drive check_angles crop_road load_drive preprocess read_frame read_table split suspect_labels",
+        "drives.horizon": "find_horizon",
         "networks.network": "Network as_network",
+        "networks.curvature": "bend_in_words curvature fit_factor",
         "networks.pilotnet": "pilotnet pilotnet_gap",
         "networks.training": "evaluate predict train",
         "networks.files": "load_network network_file save_network",
@@ -31,6 +33,7 @@ NAMES = {
         "maps.gradient_times_input": "gradient_times_input",
         "maps.integrated_gradients": "integrated_gradients",
         "maps.smooth_grad": "smooth_grad",
+        "show.framing": "draw_crop frame_by_horizon",
         "show.explanation": "draw_map draw_over sample_frames",
         "show.notebook": "in_words show_box show_figure show_film show_maps show_pictures show_shares show_table",
         "show.film": "film_frames render_video write_film",

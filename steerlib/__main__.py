@@ -119,22 +119,45 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def film(options: argparse.Namespace) -> int:
-    """Film a drive with the maps of one or more methods."""
+    """Film a drive, or a video of a phone, with the maps of one or more methods."""
+    import numpy as np
+
     from steerlib.drives import load_drive
     from steerlib.writing import check_output
 
+    if not (options.write or options.draw_crop):
+        raise ValueError("film: one of these is required: -o FILE, the film to write; --draw-crop FILE")
     drive = load_drive(options.drive)
-    if options.frames:
-        drive = drive.subset(range(len(drive))[options.frames])
+    chosen = range(len(drive))[options.frames or slice(None)]
+    if not chosen:
+        raise ValueError(f"drive {drive.name!r} has 0 frames of those that --frames chooses, and {len(drive)} in all")
     methods = options.method or ["grad-cam"]
-    output = Path(options.write)
-    check_output(output, (".mp4", ".webm"))
+    for path, endings in ((options.write, (".mp4", ".webm")), (options.draw_crop, (".png", ".jpg", ".jpeg", ".webp"))):
+        if path:
+            check_output(Path(path), endings)
+    from steerlib.networks.files import SHIPPED
     from steerlib.show.film import render_video
+    from steerlib.show.framing import factor_in_words, film_width
 
-    settings = {"layer": options.layer, "sizes": windows(options) or (15,), "stride": options.stride}
     network = _network(options, methods, drive)
-    path = render_video(drive, network, methods, output, options.fps, **settings)
+    drive = _framed(options, drive, network)
+    if not options.write:
+        return 0
+    settings = {"layer": options.layer, "sizes": windows(options) or (15,), "stride": options.stride}
+    standard, recorded = network.name in SHIPPED, bool(np.isfinite(drive.angles).any())
+    factor = options.factor or 1.0
+    if standard and recorded and not options.factor:
+        factor, words = factor_in_words(drive, network)
+        print(f"{words} (--factor says another)")
+    settings |= {"factor": factor, "bends": standard and not recorded}
+    drive = drive.subset(chosen)
+    path = render_video(drive, network, methods, options.write, options.fps, film_width(drive), **settings)
     print(f"{path}: {len(drive)} frames of {drive.name}, network {network.name}")
+    if settings["bends"]:
+        print(
+            "no angle was recorded: angle and bend are those of the standard car (steering ratio 15, wheel base 2.7 m) "
+            "behind a camera that sees 60 degrees across"
+        )
     return 0
 
 
@@ -168,6 +191,30 @@ def inspect(options: argparse.Namespace) -> int:
     for line in command(options, declared(options)):
         print(line, flush=True)
     return 0
+
+
+def _framed(options: argparse.Namespace, drive: Drive, network: Network) -> Drive:
+    """Choose what the network is given of a video without angles, or where the horizon is said; tell it."""
+    import numpy as np
+
+    from steerlib.show.framing import draw_crop, frame_by_horizon
+
+    horizon, words = None, ""
+    unknown = not np.isfinite(drive.angles).any()
+    if network.crop is not None and options.horizon is not None:
+        raise ValueError(f"--horizon: network {network.name!r} has a crop of its own; --crop says another")
+    if network.crop is None and (unknown or options.horizon is not None):
+        try:
+            said = None if options.horizon == "auto" else options.horizon
+            drive, horizon, words = frame_by_horizon(drive, said)
+        except ValueError as error:
+            raise ValueError(f"{error} (--horizon 0.45, a share of the height, or --crop TOP:BOTTOM)") from error
+        print(words)
+    if options.draw_crop:
+        path = Path(options.draw_crop)
+        _write_picture(draw_crop(drive, drive.part_for(network), horizon), path)
+        print(f"{path}: what the network is given of the frames; --horizon and --crop say otherwise")
+    return drive
 
 
 def _check_drive(path: str) -> int:
@@ -223,9 +270,14 @@ def _parser() -> Parser:
     asked.add_argument("-o", "--write", metavar="FILE", help="draw what it sees of a frame of the drive")
     asked.add_argument("--trust-program", action="store_true", help="load a SavedModel, which holds a program")
     add_options(asked)
-    whole = command(film, ("drive", {"help": "folder, label file or zip archive"}))
+    whole = command(film, ("drive", {"help": "folder, label file, zip archive or video"}))
     whole.add_argument("--method", choices=tuple(METHODS), action="append", help="repeat it for several side by side")
-    whole.add_argument("-o", "--write", metavar="FILE", required=True, help="the film to write: .mp4 or .webm")
+    whole.add_argument("-o", "--write", metavar="FILE", help="the film to write: .mp4 or .webm")
+    whole.add_argument("--draw-crop", metavar="FILE", help="draw what the network is given of the frames; needs no -o")
+    horizon = "where it is, a share of the height, or auto: found in the motion, as it is for a video without angles"
+    whole.add_argument("--horizon", type=_horizon, help=horizon)
+    factor = "recorded angles for one of the network's (default: fitted on the first tenth, for the shipped networks)"
+    whole.add_argument("--factor", type=_positive, help=factor)
     whole.add_argument("--frames", type=_range, metavar="FIRST:LAST", help="only these, LAST excluded")
     whole.add_argument("--fps", type=_rate, help="frames a second (default: as recorded)")
     for added, stride in ((one, 2), (whole, 8)):
@@ -260,6 +312,27 @@ def _rate(text: str) -> float:
     if not 0 < rate <= 120:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most 120")
     return rate
+
+
+def _positive(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
+    return number
+
+
+def _horizon(text: str) -> float | str:
+    """Read a share of the height, or auto."""
+    if text == "auto":
+        return text
+    share = _positive(text)
+    if share >= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a share of the height, 0 to 1, such as 0.45, or auto")
+    return share
 
 
 def _network(options: argparse.Namespace, methods: Sequence[str], drive: Drive | None = None) -> Network:

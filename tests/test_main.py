@@ -1,10 +1,13 @@
 """The command line: what it prints and writes, and one line for each thing that can be wrong."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from steerlib.maps import METHODS, explain
 from steerlib.networks import files
 from steerlib.show import overlay
 from steerlib.show.explanation import draw_map
+from steerlib.show.film import write_film
 
 FRAME = Path(__file__).resolve().parents[1] / "data" / "sample_drive" / "120.jpg"
 
@@ -135,6 +139,59 @@ def test_an_older_picture_is_replaced_only_by_a_complete_one(here, capfd, monkey
     assert [path.name for path in here.iterdir()] == ["out.png"]
 
 
+def test_film_of_a_phone(here, capfd):
+    drive = load_drive(FRAME.parent)
+    frames = (drive.frame(i)[:, :454] for i in range(60))
+    write_film(frames, "phone.mp4", 10)
+    status, out, err = run(capfd, "film", "phone.mp4", "--draw-crop", "crop.png")
+    assert (status, err) == (0, "")
+    row, top, bottom = map(float, re.search(r"horizon at ([\d.]+)%.* network sees ([\d.]+):([\d.]+) of", out).groups())
+    assert row == pytest.approx(45.4, abs=1.5) and bottom == 1  # the camera of this road is pitched by 0.005
+    assert (row / 100 - top) / (1 - top) == pytest.approx(9 / 150, abs=0.01)
+    picture = read_frame("crop.png")
+    assert picture.shape[1] == 3 * (420 + 8) and (picture == (230, 60, 60)).all(axis=2).sum() > 6 * 300
+    assert sorted(path.name for path in here.iterdir()) == ["crop.png", "phone.mp4"]
+    film = ("film", "phone.mp4", "-o", "why.mp4", "--frames", "0:3", "--method", "hires-cam")
+    status, out, _ = run(capfd, *film, "--horizon", "0.4")
+    assert status == 0 and "horizon at 40.0% of the height, as said" in out and "standard car" in out
+    with av.open("why.mp4") as written:
+        assert len(list(written.decode(video=0))) == 3 and len(written.streams) == 1
+    status, out, err = run(capfd, "film", "phone.mp4", "-o", "x.mp4", "--frames", "0:3", "--horizon", "0.9")
+    assert status == 2 and "turn the camera down" in err and "--crop TOP:BOTTOM" in err
+
+
+def test_film_of_a_standing_car_asks_where_the_horizon_is(here, capfd):
+    frame = load_drive(FRAME.parent).frame(0)[:, :454]
+    write_film([frame] * 40, "phone.mp4", 10)
+    status, out, err = run(capfd, "film", "phone.mp4", "-o", "why.mp4")
+    assert (status, out) == (2, "") and "the camera moves on in 0 of" in err and "--horizon 0.45" in err
+    assert [path.name for path in here.iterdir()] == ["phone.mp4"]
+
+
+def test_film_says_the_factor_of_the_car(here, capfd, monkeypatch):
+    shown = []
+
+    def render(drive, network, methods, path, *_, factor, bends, **__):
+        shown.append((factor, bends))
+        return path
+
+    monkeypatch.setattr("steerlib.show.film.render_video", render)
+    drive = load_drive(FRAME.parent)
+    for factor in (1, 2.5):
+        lines = [f"{i}.jpg {factor * drive.angles[i]:.2f}" for i in range(300)]
+        (here / f"car{factor}").mkdir()
+        (here / f"car{factor}" / "data.txt").write_text("\n".join(lines))
+        for i in range(300):
+            shutil.copy(FRAME.parent / f"{i}.jpg", here / f"car{factor}")
+        status, out, err = run(capfd, "film", f"car{factor}", "-o", "why.mp4")
+        assert (status, err) == (0, "") and re.match(r"factor \d", out)
+        assert ("not applied" in out) is (factor == 1)
+    (one, _), (other, bends) = shown
+    assert one == 1 and other == pytest.approx(2.5, abs=0.5) and not bends
+    run(capfd, "film", "car2.5", "-o", "why.mp4", "--factor", "3")
+    assert shown[-1] == (3, False)
+
+
 WRONG = {
     "no command": ([], "command"),
     "unknown command": (["explian"], "explian"),
@@ -163,6 +220,8 @@ WRONG = {
     "film into a folder": (["film", FRAME.parent, "-o", "folder"], "folder is a folder"),
     "frames in words": (["film", FRAME.parent, "-o", "x.mp4", "--frames", "some"], "FIRST:LAST"),
     "no frames left": (["film", FRAME.parent, "-o", "x.mp4", "--frames", "500:600"], "0 frames"),
+    "factor of 0": (["film", FRAME.parent, "-o", "x.mp4", "--factor", "0"], "above 0"),
+    "horizon in percent": (["film", FRAME.parent, "-o", "x.mp4", "--horizon", "45"], "a share of the height"),
     "rate of 0": (["film", FRAME.parent, "-o", "x.mp4", "--fps", "0"], "0"),
 }
 

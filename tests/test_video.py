@@ -183,6 +183,60 @@ def test_time_stamps_give_the_rate():
         assert film._recorded_fps(made) == pytest.approx(rate)
 
 
+def test_a_film_keeps_the_times_of_a_recording_whose_steps_vary(model, drive, tmp_path):
+    steps = np.array([0.033, 0.034, 0.1, 0.033, 7.0, 0.033, 0.25, 0.033, 0.033])
+    runs = np.repeat([0, 1], 5)  # what lies between them is not waited for
+    made = Drive.from_arrays(
+        "phone",
+        [drive.frame(i) for i in range(10)],
+        np.full(10, np.nan),
+        timestamps=np.concatenate([[3.0], 3 + np.cumsum(steps)]),
+        runs=runs,
+    )
+    expected = np.concatenate([[0], np.cumsum(np.where(np.arange(9) == 4, 0.033, steps))])
+    np.testing.assert_allclose(film.recorded_times(made), expected, atol=1e-3)
+    for ending in (".mp4", ".webm"):
+        path = film.render_video(made, model, "hires-cam", tmp_path / f"film{ending}", width=320, progress=False)
+        with av.open(path) as file:
+            assert [stream.type for stream in file.streams] == ["video"]
+            times = [frame.time for frame in file.decode(video=0)]
+        np.testing.assert_allclose(times, expected, atol=2e-3)
+    even = film.render_video(made, model, "hires-cam", tmp_path / "even.mp4", fps=5, width=320, progress=False)
+    with av.open(even) as file:
+        np.testing.assert_allclose([frame.time for frame in file.decode(video=0)], np.arange(10) / 5, atol=1e-3)
+
+
+def test_even_steps_need_no_times_of_their_own(drive):
+    assert film.recorded_times(drive) is None
+    frames = np.zeros((4, 256, 455, 3), np.uint8)
+    for timestamps in (None, [0, 0.1, 0.2, 0.301], [0, 0.1, 0.1, 0.5], [0, 0, 0, 0]):
+        made = Drive.from_arrays("made", frames, np.zeros(4), timestamps=timestamps)
+        assert film.recorded_times(made) is None
+
+
+def test_another_car_s_angles_stand_beside_the_network_s_times_a_factor(model, drive, monkeypatch):
+    written = []
+    monkeypatch.setattr(overlay, "write", lambda _picture, text, *_: written.append(text))
+    part = drive.subset([40, 41])
+    angles = model.angles(part.pictures(model))
+    list(film.film_frames(part, model, ["hires-cam"], factor=1.5))
+    for recorded, angle in zip(part.angles, angles):
+        assert f"network x 1.50 {1.5 * angle:+.1f} deg" in written and f"recorded {recorded:+.1f} deg" in written
+    assert "black: network x 1.50" in written and "gray: recorded" in written
+    written.clear()
+    part.angles[:] = np.nan
+    list(film.film_frames(part, model, ["hires-cam"], bends=True))
+    for angle in angles:
+        radius = abs(2.7 / np.tan(np.radians(angle / 15)))
+        assert f"standard car {angle:+.1f} deg" in written
+        assert any(text.startswith("bend to the ") and abs(float(text.split()[-2]) - radius) <= 5 for text in written)
+    assert "gray: recorded" not in written
+    right = 5 * np.ceil(np.abs(angles).max() / 5)
+    assert f"right {right:.0f}" in written
+    with pytest.raises(ValueError, match="factor=0"):
+        film.render_video(part, model, "hires-cam", "film.mp4", factor=0)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -7,7 +7,9 @@ from io import BytesIO
 
 import av
 import numpy as np
+from av.video.reformatter import Interpolation
 
+from steerlib.drives.high_dynamic_range import HLG, PQ, to_standard_range
 from steerlib.drives.pictures import check_sides
 from steerlib.drives.recording import Recording, runs_of
 
@@ -22,12 +24,15 @@ FORMATS = {
     ".webm": "matroska",
 }
 KEPT = 8  # decoded frames: an explorer goes back and forth
+LONGEST = 1280  # pixels: a frame with a longer side is made smaller, since nothing that is drawn of it is larger
 
 
 class Video:
     """A video, of which any frame can be asked for; it is decoded in order, from the key frame before.
 
-    Raw HEVC has no time stamps, and some AVI neither: whoever goes back there begins again at the first frame.
+    Raw HEVC has no time stamps, and some AVI neither: whoever goes back there begins again at the first frame. A frame
+    is given as a player shows it: turned or mirrored as the file says, with square pixels, HDR as sRGB. It is made
+    smaller as it is decoded where a side is longer than `LONGEST`. Sound and other tracks are not looked at.
 
     Parameters
     ----------
@@ -56,6 +61,8 @@ class Video:
         with self._open() as container:
             video = container.streams.video[0]
             check_sides(video.width, video.height, where)
+            self._size = _shown_size(video)
+            self._transfer = int(video.codec_context.color_trc)
             # Without decoding: a packet holds a frame. What an editor has cut off is there, but is not shown.
             packets = [
                 (packet.pts, packet.is_keyframe)
@@ -83,13 +90,25 @@ class Video:
                 found = self._decode(i)
                 if found is None:
                     raise ValueError(f"{self.where}: frame {i} of {len(self):,} cannot be decoded")
-                # A phone that is held upside down writes so beside the picture.
-                self._kept[i] = np.ascontiguousarray(
-                    np.rot90(found.to_ndarray(format="rgb24"), round(found.rotation / 90) % 4)
-                )
+                self._kept[i] = self._picture(found)
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             return self._kept[i].copy()
+
+    def _picture(self, frame: av.VideoFrame) -> np.ndarray:
+        """Give a decoded frame as it is shown: (H, W, 3) uint8 RGB."""
+        deep = self._transfer in (HLG, PQ)
+        width, height = self._size
+        smaller = (width, height) != (frame.width, frame.height)
+        frame_of_size = frame.reformat(
+            width,
+            height,
+            format="rgb48le" if deep else "rgb24",
+            interpolation=Interpolation.AREA if smaller else Interpolation.BILINEAR,
+        )
+        picture = frame_of_size.to_ndarray()
+        picture = to_standard_range(picture, self._transfer) if deep else picture
+        return np.ascontiguousarray(_turned(picture, frame))
 
     def _open(self) -> av.container.InputContainer:
         """Open the file."""
@@ -144,6 +163,26 @@ class Video:
             pass
         self._next = -1
         return None
+
+
+def _shown_size(video: av.VideoStream) -> tuple[int, int]:
+    """Give width and height of a track's frames before they are turned: pixels square, no side above `LONGEST`."""
+    width, height = float(video.width), float(video.height)
+    ratio = float(video.sample_aspect_ratio or 1)
+    width, height = (width * ratio, height) if ratio >= 1 else (width, height / ratio)
+    scale = min(1.0, LONGEST / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _turned(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Turn a picture as the phone was held when it was taken: its matrix says which way columns and rows go."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return picture
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32)  # x' = a x + c y, y' = b x + d y
+    across, down = (a, d) if abs(a) >= abs(b) else (c, b)
+    picture = picture if abs(a) >= abs(b) else picture.swapaxes(0, 1)
+    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def of_video(video: Video, angles: np.ndarray, times: np.ndarray | None = None) -> Recording:

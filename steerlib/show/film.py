@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from steerlib.drives import Drive
 from steerlib.maps import METHODS, check_settings, explain
+from steerlib.networks.curvature import bend_in_words
 from steerlib.networks.network import Network, as_network
 from steerlib.networks.plausibility import AnswerWarning, in_words, plausible_answers
 from steerlib.show import overlay
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import keras
 
 ENDINGS = (".mp4", ".webm")
+CLOCK = 90_000  # ticks a second, in which the times of a film's frames are written
+SHORTEST, LONGEST = 1 / 240, 1.0  # seconds that a frame may be shown where the recording's times vary
 
 
 def render_video(
@@ -38,6 +41,8 @@ def render_video(
     width: int = 640,
     crf: int = 23,
     progress: bool = True,
+    factor: float = 1.0,
+    bends: bool = False,
     **settings: object,
 ) -> Path:
     """Film a drive with the maps of one or more methods side by side.
@@ -57,13 +62,19 @@ def render_video(
     path : str or Path
         Ends in ``.mp4`` (H.264) or ``.webm`` (VP9). An existing file is replaced once the new one is complete.
     fps : float, optional
-        Frames per second. None: as recorded where the drive has time stamps, else 10.
+        Frames per second. None: as recorded where the drive has time stamps, also where their steps vary; else 10.
     width : int
         Of each picture, in pixels.
     crf : int
         The encoder's constant rate factor, 0 to 51: larger is a smaller file and a worse picture.
     progress : bool
         Show a bar with the time left.
+    factor : float
+        By which the network's angles are multiplied where they are shown, beside those that another car recorded: see
+        `steerlib.networks.curvature.fit_factor`. Maps and evidence stay in the network's own degrees.
+    bends : bool
+        Where no angle was recorded, say which bend the standard car takes at the network's. Only for a network that
+        steers the standard car, as those that come with the project do.
     **settings
         For `steerlib.explain`: layer, sizes, stride, fill ...
 
@@ -86,16 +97,21 @@ def render_video(
         raise ValueError(f"drive {drive.name!r} has {len(drive)} frames, {len(methods)} methods: expected one or more")
     if width < 320 or width % 2:
         raise ValueError(f"width={width}: expected an even number of at least 320")
+    if not 0 < factor < np.inf:
+        raise ValueError(f"factor={factor}: expected a number above 0")
+    times = recorded_times(drive) if fps is None else None
     fps = _recorded_fps(drive) if fps is None else fps
     check_settings(settings)
     network = as_network(network)
     if doubts := plausible_answers(network, drive):
         warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=2)
-    frames = film_frames(drive, network, methods, fps, width, **settings)
-    return write_film(tqdm(frames, path.name, len(drive), unit="frame", disable=not progress), path, fps, crf)
+    frames = film_frames(drive, network, methods, fps, width, factor=factor, bends=bends, **settings)
+    return write_film(tqdm(frames, path.name, len(drive), unit="frame", disable=not progress), path, fps, crf, times)
 
 
-def write_film(frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: int = 23) -> Path:
+def write_film(
+    frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: int = 23, times: np.ndarray | None = None
+) -> Path:
     """Write pictures as a film, one by one.
 
     Introduced in notebook 07.
@@ -106,6 +122,8 @@ def write_film(frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: 
         All of the same size, both sides even; at least one.
     path, fps, crf
         As for `render_video`.
+    times : (n,) seconds, optional
+        When each picture is shown, rising. None: at the even steps of `fps`.
 
     Returns
     -------
@@ -125,7 +143,7 @@ def write_film(frames: Iterable[np.ndarray], path: str | Path, fps: float, crf: 
         raise ValueError(f"fps={fps}, crf={crf}: expected 0 to 240 frames a second, without 0, and a crf of 0 to 51")
     with replacing(path) as unfinished:
         try:
-            count = _encode(frames, unfinished, fps, crf)
+            count = _encode(frames, unfinished, fps, crf, times)
             if not count:
                 raise ValueError(f"{path}: there is no picture to write")
             _check_whole(unfinished, path, count)
@@ -140,6 +158,8 @@ def film_frames(
     methods: Sequence[str],
     fps: float = 10.0,
     width: int = 640,
+    factor: float = 1.0,
+    bends: bool = False,
     **settings: object,
 ) -> Iterator[np.ndarray]:
     """Draw the pictures of a film one by one: what `render_video` writes.
@@ -148,7 +168,7 @@ def film_frames(
 
     Parameters
     ----------
-    drive, network, fps, width
+    drive, network, fps, width, factor, bends
         As for `render_video`.
     methods : sequence of str
         Of `steerlib.METHODS`.
@@ -179,10 +199,14 @@ def film_frames(
         bars[name] = overlay.colorbar(width, limits[name], signed, unit, ends)
         if signed:
             most[name] = 1.5 * max(max(evidence(one.map)) for one in found) or 1.0
-    ruler = 5 * float(np.ceil(np.nanmax(np.abs(drive.angles), initial=1) / 5))
+    # Where nothing was recorded, what the network answers to the samples decides how far the ruler of angles goes.
+    shown = drive.angles if np.isfinite(drive.angles).any() else [factor * one.angle for one in found]
+    ruler = 5 * float(np.ceil(np.nanmax(np.abs(shown), initial=1) / 5))
+    other = "recorded" if np.isfinite(drive.angles).any() else ""
+    label = f"network x {factor:.2f}" if factor != 1 else "standard car" if bends else "network"
     past: deque[Moment] = deque(maxlen=max(2, round(SECONDS * fps)))
     for i in range(len(drive)):
-        recorded, predicted, sums = float(drive.angles[i]), None, {}
+        recorded, predicted, sums, bend = float(drive.angles[i]), None, {}, ""
         try:
             frame = drive.frame(i)
         except (ValueError, OSError):
@@ -191,7 +215,8 @@ def film_frames(
         else:
             picture = network.look(frame, drive)
             found = {name: explain(network, picture, name, **settings) for name in methods}
-            predicted = found[methods[0]].angle
+            predicted = factor * found[methods[0]].angle
+            bend = bend_in_words(found[methods[0]].angle) if bends else ""
             sums = {name: evidence(found[name].map) for name in most}
             frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
             panels = [np.vstack([over(frame, crop, one, limits[name]), bars[name]]) for name, one in found.items()]
@@ -199,14 +224,28 @@ def film_frames(
                 panels.insert(0, np.vstack([frame, np.full((60, width, 3), overlay.PAPER, np.uint8)]))
         if i and drive.runs[i] != drive.runs[i - 1]:
             past.clear()
-        past.append(Moment(recorded, predicted, sums))
+        past.append(Moment(recorded, predicted, sums, bend))
         captions = [f"camera, frame {i} of 0 to {len(drive) - 1}"] * (len(methods) == 1) + [
             METHODS[n].title for n in methods
         ]
         picture = overlay.side_by_side(panels, captions)
-        strip = draw_strip(picture.shape[1], past, ruler, most, fps)
+        strip = draw_strip(picture.shape[1], past, ruler, most, fps, other, label)
         picture = np.vstack([picture, strip])
         yield even(picture)
+
+
+def recorded_times(drive: Drive) -> np.ndarray | None:
+    """Say when each frame of a film is shown, (n,) seconds, where a drive was not recorded at even steps.
+
+    None where its steps are even to a tenth, and where it knows no times. What lies between two runs is not waited for.
+    """
+    if drive.timestamps is None or len(drive) < 2:
+        return None
+    usual = 1 / _recorded_fps(drive)
+    steps = np.where(drive.runs[1:] == drive.runs[:-1], np.diff(drive.timestamps), usual)
+    if (np.abs(steps - usual) <= 0.1 * usual).all() or not (steps > 0).all():
+        return None
+    return np.concatenate([[0.0], np.cumsum(np.clip(steps, SHORTEST, LONGEST))])
 
 
 def _recorded_fps(drive: Drive) -> float:
@@ -218,7 +257,7 @@ def _recorded_fps(drive: Drive) -> float:
     return float(np.clip(1 / seconds, 1, 60)) if seconds > 0 else 10.0
 
 
-def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, crf: int) -> int:
+def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, crf: int, times: np.ndarray | None = None) -> int:
     """Encode pictures one by one; give their number."""
     # yuv420p and a file whose index comes first play in every browser, and while they are being loaded.
     codec, options, of_file = {
@@ -231,7 +270,12 @@ def _encode(frames: Iterable[np.ndarray], path: Path, fps: float, crf: int) -> i
             if not count:
                 stream = film.add_stream(codec, Fraction(fps).limit_denominator(1001), options=options)
                 stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "yuv420p"
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+                if times is not None:
+                    stream.time_base = stream.codec_context.time_base = Fraction(1, CLOCK)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = round(float(times[count]) * CLOCK), Fraction(1, CLOCK)
+            film.mux(stream.encode(frame))
             count += 1
         if count:
             film.mux(stream.encode())  # what the encoder still holds

@@ -24,6 +24,7 @@ class Moment(NamedTuple):
     recorded: float
     predicted: float | None  # None where the frame cannot be read
     evidence: dict[str, tuple[float, float]]  # for left and for right, of each method that has a sign
+    bend: str = ""  # in words, shown where nothing was recorded
 
 
 def evidence(map: np.ndarray) -> tuple[float, float]:
@@ -57,12 +58,18 @@ def over(frame: np.ndarray, crop: tuple[float, float], explanation: Explanation,
 
 
 def draw_strip(
-    width: int, past: Sequence[Moment], ruler: float, most: dict[str, float], fps: float, other: str = "recorded"
+    width: int,
+    past: Sequence[Moment],
+    ruler: float,
+    most: dict[str, float],
+    fps: float,
+    other: str = "recorded",
+    network: str = "network",
 ) -> np.ndarray:
     """Draw the steering wheel, and beside it the angles and the evidence of the last seconds."""
     height = max(WHEEL + 40, GRAPH + EVIDENCE * len(most) + 24)
     strip = np.full((height, width, 3), overlay.PAPER, np.uint8)
-    _draw_wheel(strip[:, : WHEEL + 60], past[-1], other)
+    _draw_wheel(strip[:, : WHEEL + 60], past[-1], other, network)
     left, right, capacity = WHEEL + 130, width - 108, past.maxlen
     times = np.arange(len(past)) - len(past) + 1
 
@@ -91,7 +98,15 @@ def draw_strip(
             overlay.write(strip, line, (right + 52, top + high // 2 + 18 * k - 9 * (len(name) - 1)), 98)
 
     high = GRAPH - 12
-    axis(4, high, f"right {ruler:.0f}", f"left {ruler:.0f}", "degrees", "black: network", f"gray: {other}")
+    axis(
+        4,
+        high,
+        f"right {ruler:.0f}",
+        f"left {ruler:.0f}",
+        "degrees",
+        f"black: {network}",
+        *([f"gray: {other}"] if other else []),
+    )
     plot([moment.recorded for moment in past], 4, high, ruler, GRAY, 5)
     plot([moment.predicted for moment in past], 4, high, ruler, overlay.INK, 2)
     for k, (name, limit) in enumerate(most.items()):
@@ -106,7 +121,7 @@ def draw_strip(
     return strip
 
 
-def _draw_wheel(area: np.ndarray, moment: Moment, other: str) -> None:
+def _draw_wheel(area: np.ndarray, moment: Moment, other: str, network: str = "network") -> None:
     """Draw a steering wheel at the network's angle; a triangle outside its rim is the other one."""
     center, radius = np.array([area.shape[1] / 2, WHEEL / 2 + 4]), WHEEL / 2 - 22
 
@@ -126,7 +141,7 @@ def _draw_wheel(area: np.ndarray, moment: Moment, other: str) -> None:
     if known:
         tip = [at(moment.recorded + turn, radius + out) for turn, out in ((0, 8), (-6, 20), (6, 20))]
         cv2.fillPoly(area, [np.array(tip)], GRAY, cv2.LINE_AA, 3)
-    network = "unknown" if moment.predicted is None else f"{moment.predicted:+.1f} deg"
-    overlay.write(area, f"network {network}", (area.shape[1] // 2, WHEEL + 14), area.shape[1] - 10)
-    angle = f"{other} {moment.recorded:+.1f} deg" if known else f"not {other}"
+    answer = "unknown" if moment.predicted is None else f"{moment.predicted:+.1f} deg"
+    overlay.write(area, f"{network} {answer}", (area.shape[1] // 2, WHEEL + 14), area.shape[1] - 10)
+    angle = f"{other} {moment.recorded:+.1f} deg" if known else moment.bend or f"not {other or 'recorded'}"
     overlay.write(area, angle, (area.shape[1] // 2, WHEEL + 32), area.shape[1] - 10)
