@@ -9,6 +9,7 @@ import pytest
 
 from steerlib.drives import Drive, load_drive, preprocess
 from steerlib.maps import explain
+from steerlib.maps.evidence import evidence
 from steerlib.show import closed_loop, film, overlay, strip
 from steerlib.show.explanation import sample_frames
 from steerlib.world.driving import constant, drive_roads
@@ -156,7 +157,7 @@ def test_memory_does_not_grow_with_the_drive(model):
 def test_evidence_is_the_mean_of_each_side():
     map = np.zeros((66, 200), np.float32)
     map[0, 0], map[1, 1], map[2, 2] = -3, 1, 1
-    left, right = strip.evidence(map)
+    left, right = evidence(map)
     assert left == pytest.approx(3 / 13200) and right == pytest.approx(2 / 13200)
 
 
