@@ -37,7 +37,7 @@ NAMES = {
         "show.film": "film_frames render_video write_film",
         "show.closed_loop": "closed_loop_frames",
         "show.scores": "score_maps score_rows show_scores",
-        "world": "Pose Scene render_counterfactuals render_drive render_views",
+        "world": "Pose Scene render_bends render_counterfactuals render_drive render_views",
         "world.driving": "autonomy drive_roads",
     }.items()
     for name in names.split()

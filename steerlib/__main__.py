@@ -150,7 +150,7 @@ def maps(options: argparse.Namespace) -> int:
 
     check_workers(options.workers, options.scheduler, options.threads)
     if options.workers is None and options.scheduler is None:
-        take_share(options.threads, 0)
+        take_share(options.threads, "")
     from steerlib.maps import of_drive
 
     methods = options.method or ["hires-cam"]

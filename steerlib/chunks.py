@@ -12,6 +12,7 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,17 +190,16 @@ def _make(function: Callable, prepare: Callable, key: str, chunk: Any, threads: 
 
 
 def take_share(threads: int, name: object) -> None:
-    """Give a worker its share of the cores, or one GPU where there are some, before TensorFlow computes anything."""
+    """Give a process its share of the cores, and a worker with a number one GPU of its own where there are some.
+
+    By environment variables, which TensorFlow reads when it begins: so it does nothing to a process in which it has.
+    """
     import cv2
 
     cv2.setNumThreads(threads)
     os.environ |= {**dict.fromkeys(_LIMITS, str(threads)), "LOKY_MAX_CPU_COUNT": str(threads)}
-    import tensorflow as tf
-
-    with contextlib.suppress(RuntimeError):  # of another run on this worker: it has begun, with as many
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        if cards := tf.config.list_physical_devices("GPU"):
-            card = cards[int(name) % len(cards) if str(name).isdecimal() else 0]
-            tf.config.set_visible_devices([card], "GPU")
-            tf.config.experimental.set_memory_growth(card, True)
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # TensorFlow would take all of a GPU's memory
+    cards = [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    if cards and str(name).isdecimal():
+        cards = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(cards)).split(",")
+        os.environ["CUDA_VISIBLE_DEVICES"] = cards[int(str(name)) % len(cards)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import keras
@@ -25,6 +26,7 @@ def train(
     patience: int = 10,
     seed: int = 0,
     verbose: str | int = "auto",
+    strategy: tf.distribute.Strategy | None = None,
 ) -> keras.callbacks.History:
     """Train a network on a drive and leave it with the weights of its best epoch. Introduced in notebook 02.
 
@@ -50,6 +52,12 @@ def train(
         own, see `pilotnet`.
     verbose : {"auto", 0, 1, 2}
         As in ``keras.Model.fit``: a progress bar ("auto", 1), nothing (0) or a line for each epoch (2).
+    strategy : tf.distribute.MirroredStrategy, optional
+        Several devices of one machine, each with its part of every batch: `batch_size` is that of all of them together
+        and must divide evenly. So that each device always has as many frames as the others, the last batch of an epoch
+        may leave out a few, fewer than there are devices. Keras 3 trains on several machines only with JAX
+        (``keras.distribution``); ``tf.distribute.MultiWorkerMirroredStrategy`` fails in its ``fit`` (keras-team/keras
+        #20585), so other strategies are refused.
 
     Returns
     -------
@@ -62,8 +70,10 @@ def train(
     ValueError
         Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
         its range, or training diverged from the first epoch on: the error or a weight of the best epoch is not a finite
-        number, all of its answers are at ±180°, or its error is a hundred times that of always 0°.
+        number, all of its answers are at ±180°, or its error is a hundred times that of always 0°. Where a strategy is
+        none that Keras 3 supports, or the batches do not divide by its devices.
     """
+    devices = _devices(strategy, batch_size)
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
         if value < least:
             raise ValueError(f"{name}={value}: expected at least {least}")
@@ -83,7 +93,8 @@ def train(
     if validation is None:
         drive, validation = split(drive, seed=seed)
     validation = _labeled(validation, "validate on")
-    batches, watched = Batches(network, drive, batch_size, seed), Batches(network, validation, batch_size)
+    batches = Batches(network, drive, batch_size, seed, devices)
+    watched = Batches(network, validation, batch_size, None, devices)
     if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         learning_rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=learning_rate / 10,
@@ -92,11 +103,19 @@ def train(
             decay_steps=max(1, epochs - 1) * len(batches),
             alpha=0.01,
         )
-    model.compile(keras.optimizers.Adam(learning_rate), loss="mean_squared_error", metrics=[degrees])
     best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-    history = model.fit(
-        batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose
-    )
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        # The variables of a strategy are made within it: those of a copy, for the network is there already.
+        trained = model
+        if strategy is not None:
+            trained = type(model).from_config(model.get_config())
+            trained.set_weights(model.get_weights())
+        trained.compile(keras.optimizers.Adam(learning_rate), loss="mean_squared_error", metrics=[degrees])
+        history = trained.fit(
+            batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose
+        )
+    if trained is not model:
+        model.set_weights(trained.get_weights())
     finite = np.isfinite(history.history["val_loss"]).any() and finite_weights(model)
     if not finite or not _plausible(validation.angles, predict(network, validation, batch_size)):
         # One sentence for all, since it depends on the processor which of them it is.
@@ -105,6 +124,21 @@ def train(
             "times as wrong as 0°: try a lower learning rate"
         )
     return history
+
+
+def _devices(strategy: tf.distribute.Strategy | None, batch_size: int) -> int:
+    """Count the devices of a strategy; refuse one that Keras 3 does not support, or that cannot share a batch."""
+    if strategy is None:
+        return 1
+    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+        raise ValueError(
+            f"strategy={type(strategy).__name__}: with TensorFlow, Keras 3 trains on several devices of one machine "
+            "only: expected tf.distribute.MirroredStrategy"
+        )
+    devices = strategy.num_replicas_in_sync
+    if batch_size % devices:
+        raise ValueError(f"batch_size={batch_size}: expected a multiple of the {devices} devices that share it")
+    return devices
 
 
 def _labeled(drive: Drive, what: str) -> Drive:
@@ -200,23 +234,31 @@ def evaluate(network: Network | keras.Model, drive: Drive) -> dict[str, float]:
 
 
 class Batches(keras.utils.PyDataset):
-    """A drive as batches of pictures and radians; where there is a seed, in another order each epoch."""
+    """A drive as batches of pictures and radians; where there is a seed, in another order each epoch.
 
-    def __init__(self, network: Network, drive: Drive, batch_size: int, seed: int | None = None) -> None:
+    Every batch has the same number of frames for each of some devices: an empty part would be a loss that is no number.
+    """
+
+    def __init__(
+        self, network: Network, drive: Drive, batch_size: int, seed: int | None = None, devices: int = 1
+    ) -> None:
         if not len(drive):
             raise ValueError(f"drive {drive.name!r}: no frames to train or validate on")
         super().__init__()
         self.network, self.drive, self.batch_size = network, drive, batch_size
         self.radians = np.radians(drive.angles, dtype=np.float32)[:, np.newaxis]
+        self.count = len(drive) // devices * devices
+        if not self.count:
+            raise ValueError(f"drive {drive.name!r}: {len(drive)} frames, fewer than the {devices} devices")
         self.order = np.arange(len(drive))
         self.random = None if seed is None else np.random.default_rng(seed)
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return -(-len(self.drive) // self.batch_size)
+        return -(-self.count // self.batch_size)
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
+        batch = self.order[i * self.batch_size : min((i + 1) * self.batch_size, self.count)]
         return self.drive.pictures(self.network, batch), self.radians[batch]
 
     def on_epoch_end(self) -> None:
