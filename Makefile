@@ -115,6 +115,7 @@ bench: env
 	$(RUN) benchmarks/run.py
 	$(RUN) benchmarks/explorers.py
 	$(RUN) benchmarks/size.py
+	$(RUN) benchmarks/scale.py
 
 # uv reads the present file and keeps its versions where pyproject.toml allows; without the file it takes the newest.
 lock:

@@ -22,6 +22,7 @@ NAMES = {
         "networks.cells_to_pixels": "cell_centers cells_to_pixels",
         "maps": "METHODS explain",
         "maps.method": "Explanation",
+        "maps.evidence": "evidence",
         "maps.fill": "fill_image",
         "maps.occlusion": "occlude occlusion_map window_centers",
         "maps.hypercolumns": "activations hypercolumns",
@@ -39,8 +40,7 @@ NAMES = {
         "show.film": "film_frames render_video write_film",
         "show.closed_loop": "closed_loop_frames",
         "show.scores": "score_maps score_rows show_scores",
-        "show.strip": "evidence",
-        "world": "Pose Scene render_counterfactuals render_drive render_views",
+        "world": "Pose Scene render_bends render_counterfactuals render_drive render_views",
         "world.driving": "autonomy drive_roads",
     }.items()
     for name in names.split()
@@ -48,6 +48,7 @@ NAMES = {
 MODULES = {
     "driving": "world.driving",
     "exercises": "exercises",
+    "maps": "maps",
     "explorers": "show.explorers",
     "overlay": "show.overlay",
     "trust": "trust",

@@ -1,4 +1,4 @@
-"""One command for one picture, or for a drive: ``python -m steerlib explain | predict | film`` (notebook 07).
+"""One command for one picture, or for a drive: ``python -m steerlib explain | predict | film | maps`` (notebook 07).
 
 ``python -m steerlib check`` tells whether a machine is ready for a class; with a drive, whether its angles can be
 what they are taken for (notebook 01).
@@ -143,7 +143,13 @@ def film(options: argparse.Namespace) -> int:
     drive = _framed(options, drive, network)
     if not options.write:
         return 0
-    settings = {"layer": options.layer, "sizes": windows(options) or (15,), "stride": options.stride}
+    settings = {"layer": options.layer, "sizes": windows(options) or None, "stride": options.stride}
+    if options.maps:
+        from steerlib.maps import open_maps
+
+        settings["maps"] = open_maps(options.maps)
+    else:
+        settings |= {"sizes": settings["sizes"] or (15,), "stride": options.stride or 8}
     standard, recorded = network.name in SHIPPED, bool(np.isfinite(drive.angles).any())
     factor = options.factor or 1.0
     if standard and recorded and not options.factor:
@@ -158,6 +164,26 @@ def film(options: argparse.Namespace) -> int:
             "no angle was recorded: angle and bend are those of the standard car (steering ratio 15, wheel base 2.7 m) "
             "behind a camera that sees 60 degrees across"
         )
+    return 0
+
+
+def maps(options: argparse.Namespace) -> int:
+    """Keep the maps of all frames of a drive in a Zarr store; what was broken off goes on."""
+    from steerlib.chunks import check_workers, take_share
+
+    check_workers(options.workers, options.scheduler, options.threads)
+    if options.workers is None and options.scheduler is None:
+        take_share(options.threads, "")
+    from steerlib.maps import of_drive
+
+    methods = options.method or ["hires-cam"]
+    network = options.model or ("pilotnet_gap" if set(methods) == {"cam"} else None)
+    given = {"layer": options.layer, "stride": options.stride, "fill": options.fill}
+    given |= {"sizes": windows(options)} if windows(options) else {}
+    where = {name: getattr(options, name) for name in ("workers", "scheduler", "threads")}
+    where |= {"send": options.send or (), "description": declared(options)}
+    print(found := of_drive(options.drive, network, methods, options.write, **where, **given))
+    print(f"{found.path}: {_without_maps(found.state) or 'no frame is without maps'}")
     return 0
 
 
@@ -280,10 +306,22 @@ def _parser() -> Parser:
     whole.add_argument("--factor", type=_positive, help=factor)
     whole.add_argument("--frames", type=_range, metavar="FIRST:LAST", help="only these, LAST excluded")
     whole.add_argument("--fps", type=_rate, help="frames a second (default: as recorded)")
-    for added, stride in ((one, 2), (whole, 8)):
-        added.add_argument("--layer", help="of grad-cam and hires-cam (default: the middle one, of PilotNet conv3)")
+    table = command(maps, ("drive", {"help": "folder, label file or zip archive"}))
+    table.add_argument("--method", choices=tuple(METHODS), action="append", help="repeat it for several")
+    table.add_argument("-o", "--write", metavar="FOLDER", required=True, help="the store to write, such as maps.zarr")
+    where = table.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, help="processes on this machine (needs the extra `scale`)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://10.0.0.1:8786")
+    table.add_argument("--threads", type=int, default=1, help="of each worker, or of this process (default: 1)")
+    text = "what workers that do not see the files are sent, or send back; repeatable"
+    table.add_argument("--send", choices=("network", "frames", "maps"), action="append", help=text)
+    table.add_argument("--fill", choices=FILLS, default="blur", help=fill)
+    whole.add_argument("--maps", metavar="STORE", help="of this network and drive, made by `maps`: taken, not made")
+    layer = "of grad-cam and hires-cam (default: the middle one, of PilotNet conv3)"
+    for added, stride, default in ((one, 2, 2), (whole, 8, None), (table, 4, 4)):
+        added.add_argument("--layer", help=layer)
         add_options(added, windows=True)
-        added.add_argument("--stride", type=int, default=stride, help=f"between hidden windows (default: {stride})")
+        added.add_argument("--stride", type=int, default=default, help=f"between hidden windows (default: {stride})")
     ready = commands.add_parser(check.__name__, help=check.__doc__, description=check.__doc__)
     ready.set_defaults(run=check)
     ready.add_argument("drive", nargs="?", help="folder, label file or zip archive; without, the machine is checked")
@@ -293,6 +331,14 @@ def _parser() -> Parser:
     for added in (one, several):
         added.add_argument("--whole", action="store_true", help="the network sees the whole frame, not its lower part")
     return parser
+
+
+def _without_maps(state: np.ndarray) -> str:
+    """Say how many frames have no maps, and why."""
+    from steerlib.maps.whole_drive.store import MADE, STATES
+
+    counts = [(int((state == k).sum()), what) for k, what in enumerate(STATES) if k != MADE]
+    return "; ".join(f"{count:,} without maps: {what}" for count, what in counts if count)
 
 
 def _range(text: str) -> slice:

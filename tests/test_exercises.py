@@ -917,6 +917,66 @@ def beyond_chance(world):
     yield "all frames at once", at_once
 
 
+def mean_where(world):
+    def of(formula, chosen=lambda angles, low, high: (angles >= low) & (angles < high)):
+        return lambda maps, angles, low, high: formula(maps[chosen(angles, low, high)], maps)
+
+    def mean(chosen, maps):
+        return chosen.mean(axis=0)
+
+    yield None, of(mean)
+    yield "this is the mean over all frames", of(lambda chosen, maps: maps.mean(axis=0))
+    yield "these are the frames outside", of(mean, lambda angles, low, high: ~((angles >= low) & (angles < high)))
+    yield "the upper end belongs to the next", of(mean, lambda angles, low, high: (angles >= low) & (angles <= high))
+    yield "the lower end belongs to the group", of(mean, lambda angles, low, high: (angles > low) & (angles < high))
+    yield "these are sums", of(lambda chosen, maps: chosen.sum(axis=0))
+    yield "this is a sum over the chosen frames, divided", of(lambda chosen, maps: chosen.sum(axis=0) / len(maps))
+    yield "this is the mean magnitude", of(lambda chosen, maps: np.abs(chosen).mean(axis=0))
+    yield "this is the magnitude of the mean", of(lambda chosen, maps: np.abs(chosen.mean(axis=0)))
+    yield "this is the median", of(lambda chosen, maps: np.median(chosen, axis=0))
+    yield "this is a number for each frame", of(lambda chosen, maps: chosen.mean(axis=(1, 2)))
+
+
+def same_side(world):
+    def of(formula):
+        return lambda maps: formula(np.sign(maps) == np.sign(maps.mean(axis=0)))
+
+    def as_sign_of(middle):
+        return lambda maps: (np.sign(maps) == np.sign(middle(maps))).mean(axis=0)
+
+    yield None, of(lambda agree: agree.mean(axis=0))
+    yield "this is the share of frames in which the pixel steers right", lambda maps: (maps > 0).mean(axis=0)
+    yield "this is the share with the other sign", of(lambda agree: 1 - agree.mean(axis=0))
+    yield "this is one number for each frame", of(lambda agree: agree.mean(axis=(1, 2)))
+    yield "this is one number for all", of(lambda agree: agree.mean())
+    yield "this is a count", of(lambda agree: agree.sum(axis=0))
+    yield "the sign of the median", as_sign_of(lambda maps: np.median(maps, axis=0))
+    yield "each pixel is compared with the mean over the picture", as_sign_of(np.mean)
+
+
+def loneliness(world):
+    def of(formula):
+        def loneliness(features, k):
+            apart = np.sqrt(((features[:, None] - features) ** 2).sum(axis=-1))
+            return formula(np.sort(apart, axis=1), np.argsort(apart, axis=1), k)
+
+        return loneliness
+
+    def from_mean(features, k):
+        return np.linalg.norm(features - features.mean(axis=0), axis=1)
+
+    yield None, of(lambda apart, order, k: apart[:, k])
+    yield "each frame is its own nearest neighbor", of(lambda apart, order, k: apart[:, k - 1])
+    yield "it is one neighbor too far", of(lambda apart, order, k: apart[:, k + 1])
+    yield "this is the distance to the farthest", of(lambda apart, order, k: apart[:, -1])
+    yield "this is the distance to the nearest other", of(lambda apart, order, k: apart[:, 1])
+    yield "this is a mean over the nearest", of(lambda apart, order, k: apart[:, 1 : k + 1].mean(axis=1))
+    yield "this is the distance to the mean of all", from_mean
+    yield "these are squared distances", of(lambda apart, order, k: apart[:, k] ** 2)
+    yield "these are the numbers of the neighbors", of(lambda apart, order, k: order[:, k])
+    yield "a row is a frame", of(lambda apart, order, k: apart[:, 1 : k + 1])
+
+
 def test_the_hints_for_drivers_tell_swinging_from_sleeping():
     assert "it swings" in exercises.check_driver(lambda offset, heading: -100 * offset - 0.5 * heading).message
     assert "let it steer more" in exercises.check_driver(lambda offset, heading: -20 * offset - 10 * heading).message

@@ -9,6 +9,7 @@ import pytest
 
 from steerlib.drives import Drive, load_drive, preprocess
 from steerlib.maps import explain
+from steerlib.maps.evidence import evidence
 from steerlib.show import closed_loop, film, overlay, strip
 from steerlib.show.explanation import sample_frames
 from steerlib.world.driving import constant, drive_roads
@@ -156,7 +157,7 @@ def test_memory_does_not_grow_with_the_drive(model):
 def test_evidence_is_the_mean_of_each_side():
     map = np.zeros((66, 200), np.float32)
     map[0, 0], map[1, 1], map[2, 2] = -3, 1, 1
-    left, right = strip.evidence(map)
+    left, right = evidence(map)
     assert left == pytest.approx(3 / 13200) and right == pytest.approx(2 / 13200)
 
 
@@ -292,3 +293,20 @@ def test_from_above_the_car_stands_where_the_log_says(driven):
         lane = float(driven.scene().road.at("lane_width", driven.distance[k]))
         assert columns(overlay.INK, k).mean() == pytest.approx(200 + scale * driven.offset[k], abs=1.5)
         assert columns((240, 190, 40), k).mean() == pytest.approx(200 - scale * lane / 2, abs=1.5)
+
+
+def test_a_film_takes_its_maps_from_a_store(model, drive, tmp_path, monkeypatch):
+    """The same pictures, but for the last digits of float16; nothing is made, and another drive is refused."""
+    from steerlib.maps import of_drive
+
+    part = drive.subset(range(100, 104))
+    stored = of_drive(part, model, "hires-cam", tmp_path / "maps.zarr", progress=False)
+    made = list(film.film_frames(part, model, ["hires-cam"], width=320))
+    monkeypatch.setattr(film, "explain", None)
+    taken = list(film.film_frames(part, model, ["hires-cam"], width=320, maps=stored))
+    for one, other in zip(made, taken):
+        assert np.abs(one.astype(int) - other).mean() < 0.5
+    with pytest.raises(ValueError, match="has no map of this picture"):
+        next(film.film_frames(drive.subset(range(110, 112)), model, ["hires-cam"], maps=stored))
+    with pytest.raises(ValueError, match=r"made with layer='conv3', not 'conv1'"):
+        next(film.film_frames(part, model, ["hires-cam"], maps=stored, layer="conv1"))

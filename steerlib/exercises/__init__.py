@@ -18,6 +18,7 @@ from steerlib.exercises.training import check_colors, check_cross_validate, chec
 from steerlib.exercises.trust import check_black_blank, check_harder_control, check_smoothed
 from steerlib.exercises.verdict import NOT_YET, Verdict
 from steerlib.exercises.video import check_evidence_of, check_running_mean, check_saturated
+from steerlib.exercises.whole_drive import check_loneliness, check_mean_where, check_same_side
 
 __all__ = [
     "NOT_YET",
@@ -41,8 +42,10 @@ __all__ = [
     "check_halves",
     "check_harder_control",
     "check_in_order",
+    "check_loneliness",
     "check_longest",
     "check_mean_of_layers",
+    "check_mean_where",
     "check_mirror",
     "check_multiplications",
     "check_network_input",
@@ -50,6 +53,7 @@ __all__ = [
     "check_repair",
     "check_rows_seen",
     "check_running_mean",
+    "check_same_side",
     "check_saturated",
     "check_smoothed",
     "check_with_columns",

@@ -88,3 +88,10 @@ def check_settings(names: Iterable[str]) -> None:
     known = sorted({name for method in methods().values() for name in method.settings})
     if unknown := sorted(set(names) - set(known)):
         raise ValueError(f"setting {unknown[0]!r}: expected one of {', '.join(known)}")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Load what makes and opens the maps of whole drives when it is asked for: the core does without."""
+    if name in ("Maps", "of_drive", "open_maps"):
+        return getattr(import_module(f"{__name__}.whole_drive"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

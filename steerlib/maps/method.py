@@ -103,10 +103,12 @@ class Method:
             return str(error)
         return ""
 
-    def explain(self, network: Network, picture: np.ndarray, settings: Mapping[str, Any]) -> Explanation:
-        """Make a map of a picture that is known to fit, and say how it is to be read."""
+    def explain(
+        self, network: Network, picture: np.ndarray, settings: Mapping[str, Any], made: np.ndarray | None = None
+    ) -> Explanation:
+        """Make a map of a picture that is known to fit, or take one made before, and say how it is to be read."""
         settings = {**self.defaults, **{name: settings[name] for name in self.settings if name in settings}}
-        map = self.make(network, picture, **settings)
+        map = self.make(network, picture, **settings) if made is None else made
         found = Explanation(map, self.signed, self.unit, SIDES, self.words, network.angle(picture))
         return found if self.read is None else self.read(found, network, picture, settings)
 

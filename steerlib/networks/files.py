@@ -109,6 +109,21 @@ def load_network(
         Where the file is no network, would run code of its own, does not map one picture to one angle, or has
         weights that are no numbers.
     """
+    path = located(name_or_path, drive)
+    told = described(path, description | {"replace": replace})
+    found = read_network(path, told.pop("replace", None), trust_program, backend)
+    try:
+        network = as_network(found, **told)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    network.source = path
+    if drive is not None and (doubts := plausible_answers(network, drive)):
+        warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=2)
+    return network
+
+
+def located(name_or_path: str | Path = "pilotnet", drive: Drive | None = None) -> Path:
+    """Say which file `load_network` loads; a FileNotFoundError lists those that there are."""
     saved = networks()
     path = Path(str(name_or_path))
     if drive is not None and os.environ.get("STEERLIB_NETWORK"):
@@ -119,15 +134,7 @@ def load_network(
         path = saved.get(UNSUITED.sub("_", str(path)), folders()[0] / f"{name_or_path}.keras")
     if not path.is_file() and not saved_model.recognize(path):
         raise FileNotFoundError(f"no network {path}: expected a file, or one of {', '.join(saved) or '(none saved)'}")
-    told = described(path, description | {"replace": replace})
-    found = read_network(path, told.pop("replace", None), trust_program, backend)
-    try:
-        network = as_network(found, **told)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    if drive is not None and (doubts := plausible_answers(network, drive)):
-        warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=2)
-    return network
+    return path
 
 
 def network_file() -> Path:

@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -44,7 +45,11 @@ class Network:
         `steerlib.networks.one_form`. None for a black box, whose gradients and layers are not known.
     layers : tuple of str
         The names of its convolutions, the first one first.
+    source : Path or None
+        The file that it was loaded from.
     """
+
+    source: Path | None = None
 
     def __init__(
         self,
@@ -65,6 +70,10 @@ class Network:
         )
         self.layers: tuple[str, ...] = () if model is None else _convolutions(model)
         self._functions: dict[Hashable, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what travels to another process: everything but what is traced here."""
+        return vars(self) | {"_functions": {}}
 
     def __repr__(self) -> str:
         height, width = self.size

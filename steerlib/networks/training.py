@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -31,6 +32,7 @@ def train(
     start: Network | keras.Model | str | None = None,
     augment: Change | None = None,
     augmented: np.ndarray | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> keras.callbacks.History:
     """Train a network on a drive and leave it with the weights of its best epoch. Introduced in notebook 02.
 
@@ -64,6 +66,12 @@ def train(
         `steerlib.networks.augmentation.photograph_anew`; validation sees the drive as it is.
     augmented : (n,) bool, optional
         Which frames of `drive` are changed. None: all of them.
+    strategy : tf.distribute.MirroredStrategy, optional
+        Several devices of one machine, each with its part of every batch: `batch_size` is that of all of them together
+        and must divide evenly. So that each device always has as many frames as the others, the last batch of an epoch
+        may leave out a few, fewer than there are devices. Keras 3 trains on several machines only with JAX
+        (``keras.distribution``); ``tf.distribute.MultiWorkerMirroredStrategy`` fails in its ``fit`` (keras-team/keras
+        #20585), so other strategies are refused.
 
     Returns
     -------
@@ -77,8 +85,10 @@ def train(
         Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
         its range, `start` has other layers, `augmented` is not one bool for each frame, or training diverged from the
         first epoch on: the error or a weight of the best epoch is not a finite number, all of its answers are at ±180°,
-        or its error is a hundred times that of always 0°.
+        or its error is a hundred times that of always 0°. Where a strategy is none that Keras 3 supports, or the
+        batches do not divide by its devices.
     """
+    devices = _devices(strategy, batch_size)
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
         if value < least:
             raise ValueError(f"{name}={value}: expected at least {least}")
@@ -109,10 +119,8 @@ def train(
     augmented = augmented[np.isfinite(drive.angles)]
     drive = _labeled(drive, "train on")
     validation = _labeled(validation, "validate on")
-    batches, watched = (
-        Batches(network, drive, batch_size, seed, augment, augmented),
-        Batches(network, validation, batch_size),
-    )
+    batches = Batches(network, drive, batch_size, seed, augment, augmented, devices)
+    watched = Batches(network, validation, batch_size, devices=devices)
     if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         learning_rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=learning_rate / 10,
@@ -121,11 +129,19 @@ def train(
             decay_steps=max(1, epochs - 1) * len(batches),
             alpha=0.01,
         )
-    model.compile(keras.optimizers.Adam(learning_rate), loss="mean_squared_error", metrics=[degrees])
     best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-    history = model.fit(
-        batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose
-    )
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        # The variables of a strategy are made within it: those of a copy, for the network is there already.
+        trained = model
+        if strategy is not None:
+            trained = type(model).from_config(model.get_config())
+            trained.set_weights(model.get_weights())
+        trained.compile(keras.optimizers.Adam(learning_rate), loss="mean_squared_error", metrics=[degrees])
+        history = trained.fit(
+            batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose
+        )
+    if trained is not model:
+        model.set_weights(trained.get_weights())
     finite = np.isfinite(history.history["val_loss"]).any() and finite_weights(model)
     if not finite or not _plausible(validation.angles, predict(network, validation, batch_size)):
         # One sentence for all, since it depends on the processor which of them it is.
@@ -145,6 +161,21 @@ def _begin_with(network: Network, start: Network) -> None:
             f"shapes {shapes}; these have {others}"
         )
     network.model.set_weights(start.model.get_weights())
+
+
+def _devices(strategy: tf.distribute.Strategy | None, batch_size: int) -> int:
+    """Count the devices of a strategy; refuse one that Keras 3 does not support, or that cannot share a batch."""
+    if strategy is None:
+        return 1
+    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+        raise ValueError(
+            f"strategy={type(strategy).__name__}: with TensorFlow, Keras 3 trains on several devices of one machine "
+            "only: expected tf.distribute.MirroredStrategy"
+        )
+    devices = strategy.num_replicas_in_sync
+    if batch_size % devices:
+        raise ValueError(f"batch_size={batch_size}: expected a multiple of the {devices} devices that share it")
+    return devices
 
 
 def _labeled(drive: Drive, what: str) -> Drive:
@@ -240,7 +271,10 @@ def evaluate(network: Network | keras.Model, drive: Drive) -> dict[str, float]:
 
 
 class Batches(keras.utils.PyDataset):
-    """A drive as batches of pictures and radians; where there is a seed, in another order each epoch, and changed."""
+    """A drive as batches of pictures and radians; where there is a seed, in another order each epoch, and changed.
+
+    Every batch has the same number of frames for each of some devices: an empty part would be a loss that is no number.
+    """
 
     def __init__(
         self,
@@ -250,22 +284,26 @@ class Batches(keras.utils.PyDataset):
         seed: int | None = None,
         augment: Change | None = None,
         augmented: np.ndarray | None = None,
+        devices: int = 1,
     ) -> None:
         if not len(drive):
             raise ValueError(f"drive {drive.name!r}: no frames to train or validate on")
         super().__init__()
         self.network, self.drive, self.batch_size = network, drive, batch_size
         self.radians = np.radians(drive.angles, dtype=np.float32)[:, np.newaxis]
+        self.count = len(drive) // devices * devices
+        if not self.count:
+            raise ValueError(f"drive {drive.name!r}: {len(drive)} frames, fewer than the {devices} devices")
         self.order = np.arange(len(drive))
         self.random = None if seed is None else np.random.default_rng(seed)
         self.augment, self.augmented, self.seed, self.epoch = augment, augmented, seed, -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return -(-len(self.drive) // self.batch_size)
+        return -(-self.count // self.batch_size)
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
+        batch = self.order[i * self.batch_size : min((i + 1) * self.batch_size, self.count)]
         pictures, radians = self.drive.pictures(self.network, batch), self.radians[batch]
         if self.augment is not None and (chosen := self.augmented[batch]).any():
             # Its own numbers for each batch: the result does not depend on the order in which batches are asked for.

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from steerlib.maps import explain
+from steerlib.maps.evidence import evidence
 from steerlib.maps.method import Explanation
 from steerlib.networks.network import Network, as_network
 from steerlib.show import overlay
-from steerlib.show.strip import RED, SAMPLE, SECONDS, Moment, draw_strip, even, evidence, over
+from steerlib.show.strip import RED, SAMPLE, SECONDS, Moment, draw_strip, even, over
 from steerlib.world.car import part_for
 from steerlib.world.driving import INTERVAL, OFF_LANE, Log, look_back
 

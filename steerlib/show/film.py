@@ -16,16 +16,19 @@ from tqdm.auto import tqdm
 
 from steerlib.drives import Drive
 from steerlib.maps import METHODS, check_settings, explain
+from steerlib.maps.evidence import evidence
 from steerlib.networks.curvature import bend_in_words
 from steerlib.networks.network import Network, as_network
 from steerlib.networks.plausibility import AnswerWarning, in_words, plausible_answers
 from steerlib.show import overlay
 from steerlib.show.explanation import sample_frames
-from steerlib.show.strip import GRAY, SAMPLE, SECONDS, Moment, draw_strip, even, evidence, over
+from steerlib.show.strip import GRAY, SAMPLE, SECONDS, Moment, draw_strip, even, over
 from steerlib.writing import check_output, replacing
 
 if TYPE_CHECKING:
     import keras
+
+    from steerlib.maps.whole_drive import Maps
 
 ENDINGS = (".mp4", ".webm")
 CLOCK = 90_000  # ticks a second, in which the times of a film's frames are written
@@ -41,6 +44,7 @@ def render_video(
     width: int = 640,
     crf: int = 23,
     progress: bool = True,
+    maps: Maps | None = None,
     factor: float = 1.0,
     bends: bool = False,
     **settings: object,
@@ -69,6 +73,9 @@ def render_video(
         The encoder's constant rate factor, 0 to 51: larger is a smaller file and a worse picture.
     progress : bool
         Show a bar with the time left.
+    maps : Maps, optional
+        A store from which the maps are taken in place of making them, see `steerlib.maps.of_drive`. It must be of this
+        network, and have the frames of this drive.
     factor : float
         By which the network's angles are multiplied where they are shown, beside those that another car recorded: see
         `steerlib.networks.curvature.fit_factor`. Maps and evidence stay in the network's own degrees.
@@ -76,7 +83,7 @@ def render_video(
         Where no angle was recorded, say which bend the standard car takes at the network's. Only for a network that
         steers the standard car, as those that come with the project do.
     **settings
-        For `steerlib.explain`: layer, sizes, stride, fill ...
+        For `steerlib.explain`: layer, sizes, stride, fill ... With `maps`: what they must have been made with.
 
     Returns
     -------
@@ -105,7 +112,7 @@ def render_video(
     network = as_network(network)
     if doubts := plausible_answers(network, drive):
         warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=2)
-    frames = film_frames(drive, network, methods, fps, width, factor=factor, bends=bends, **settings)
+    frames = film_frames(drive, network, methods, fps, width, maps, factor=factor, bends=bends, **settings)
     return write_film(tqdm(frames, path.name, len(drive), unit="frame", disable=not progress), path, fps, crf, times)
 
 
@@ -158,6 +165,7 @@ def film_frames(
     methods: Sequence[str],
     fps: float = 10.0,
     width: int = 640,
+    maps: Maps | None = None,
     factor: float = 1.0,
     bends: bool = False,
     **settings: object,
@@ -168,7 +176,7 @@ def film_frames(
 
     Parameters
     ----------
-    drive, network, fps, width, factor, bends
+    drive, network, fps, width, maps, factor, bends
         As for `render_video`.
     methods : sequence of str
         Of `steerlib.METHODS`.
@@ -183,8 +191,10 @@ def film_frames(
     Raises
     ------
     ValueError
-        If no frame of the drive can be read, or a method or a setting is none of these.
+        If no frame of the drive can be read, a method or a setting is none of these, or `maps` are of another network,
+        drive or setting.
     """
+    make = explain if maps is None else maps.explain
     settings = {"target": "right", "signed": True} | settings
     network = as_network(network)
     crop, samples = drive.part_for(network), list(sample_frames(drive, SAMPLE))
@@ -193,7 +203,7 @@ def film_frames(
     height = round(width * samples[0].shape[0] / samples[0].shape[1])
     limits, bars, most = {}, {}, {}
     for name in methods:
-        found = [explain(network, network.look(frame, drive), name, **settings) for frame in samples]
+        found = [make(network, network.look(frame, drive), name, **settings) for frame in samples]
         _, signed, unit, ends, *_ = found[0]
         limits[name] = overlay.common_limit([one.map for one in found])
         bars[name] = overlay.colorbar(width, limits[name], signed, unit, ends)
@@ -214,7 +224,7 @@ def film_frames(
             overlay.write(panels[0], f"{drive.names[i]} cannot be read", (width // 2, height // 2), width - 20)
         else:
             picture = network.look(frame, drive)
-            found = {name: explain(network, picture, name, **settings) for name in methods}
+            found = {name: make(network, picture, name, **settings) for name in methods}
             predicted = factor * found[methods[0]].angle
             bend = bend_in_words(found[methods[0]].angle) if bends else ""
             sums = {name: evidence(found[name].map) for name in most}

@@ -27,24 +27,6 @@ class Moment(NamedTuple):
     bend: str = ""  # in words, shown where nothing was recorded
 
 
-def evidence(map: np.ndarray) -> tuple[float, float]:
-    """Sum up a signed map: what speaks for left and what for right.
-
-    Introduced in notebook 07.
-
-    Parameters
-    ----------
-    map : (h, w) float32
-        Positive where a pixel steers right.
-
-    Returns
-    -------
-    left, right : float
-        Mean over all pixels of the negative and of the positive part, both not negative, in the map's unit.
-    """
-    return float(-np.minimum(map, 0).mean()), float(np.maximum(map, 0).mean())
-
-
 def even(picture: np.ndarray) -> np.ndarray:
     """Make both sides of a picture even, as the encoders want them."""
     return np.pad(picture, [(0, size % 2) for size in picture.shape[:2]] + [(0, 0)], constant_values=255)

@@ -25,6 +25,7 @@ from steerlib.trust.scores import (
     rank_accuracy,
     sign_agreement,
 )
+from steerlib.trust.views import score_views
 
 __all__ = [
     "BAND",
@@ -62,6 +63,7 @@ __all__ = [
     "randomizations",
     "rank_accuracy",
     "rank_correlation",
+    "score_views",
     "shift_test",
     "sign_agreement",
     "similarity",

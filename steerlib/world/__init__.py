@@ -30,7 +30,7 @@ from steerlib.world.sample_drive import SAMPLE_FRAMES, SAMPLE_SEED, write_drive
 from steerlib.world.scenery import Day, Object, Wall, furnish, make_day
 from steerlib.world.variety import VariedScene, vary_camera
 from steerlib.world.vehicles import Vehicle
-from steerlib.world.views import render_counterfactuals, render_drive, render_views
+from steerlib.world.views import render_bends, render_counterfactuals, render_drive, render_views
 
 __all__ = [
     "AFTER",
@@ -68,6 +68,7 @@ __all__ = [
     "make_day",
     "make_road",
     "part_for",
+    "render_bends",
     "render_counterfactuals",
     "render_drive",
     "render_processes",

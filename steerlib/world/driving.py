@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
+from steerlib.chunks import check_workers, over_chunks
 from steerlib.networks.files import load_network
 from steerlib.networks.network import Network, as_network, is_keras_model
 from steerlib.world.camera import Scene
@@ -60,6 +62,7 @@ __all__ = [
     "save_logs",
 ]
 
+AT_ONCE = 10  # roads that are driven at the same time, however many there are: each is kept in memory
 MAX_RATE = 400.0  # degrees that the motor at the steering wheel turns it in a second at most
 OFF_LANE = 1.0  # m from the lane's center: further away somebody takes over
 TAKEN_OVER = 6.0  # s that an intervention costs in NVIDIA's measure
@@ -94,6 +97,8 @@ def autonomy(
     progress: bool = True,
     display: bool = False,
     gusts: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Autonomy:
     """Let a policy drive along some roads, and judge it as NVIDIA did.
 
@@ -103,7 +108,7 @@ def autonomy(
 
     Parameters
     ----------
-    policy, seeds, seconds, progress, display, gusts
+    policy, seeds, seconds, progress, display, gusts, workers, scheduler
         As for `drive_roads`.
 
     Returns
@@ -115,7 +120,7 @@ def autonomy(
     ValueError
         If there is no road, no time, or an answer that is no angle.
     """
-    return judge(drive_roads(policy, seeds, seconds, progress, display, gusts))
+    return judge(drive_roads(policy, seeds, seconds, progress, display, gusts, workers, scheduler))
 
 
 def judge(logs: Sequence[Log]) -> Autonomy:
@@ -162,8 +167,10 @@ def drive_roads(
     progress: bool = True,
     display: bool = False,
     gusts: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> list[Log]:
-    """Let a policy drive along some roads, each with its own day, all at the same time.
+    """Let a policy drive along some roads, each with its own day; ten of them at the same time.
 
     Introduced in notebook 09. Every tenth of a second the cars' pictures are taken, the policy is asked, and each
     steering wheel turns towards its answer, by at most 40° and within ±120°. A car that is over 1 m from its lane's
@@ -184,22 +191,45 @@ def drive_roads(
     gusts : bool
         Every four seconds the car is pushed by up to 0.8 m and 4°, but not beyond 0.8 m. The same pushes for the same
         seed, whoever drives.
+    workers, scheduler : optional
+        For a thousand roads: ten at a time are driven by each worker, see `steerlib.chunks.over_chunks`. A network is
+        sent to them; another policy must be one that can be (cloudpickle).
 
     Returns
     -------
     list of Log
-        The same for the same seeds, as far as the policy's answers are.
+        The same for the same seeds, as far as the policy's answers are; how many workers there are changes nothing.
 
     Raises
     ------
     ValueError
         If there is no road, no time, or an answer that is no angle.
     """
+    check_workers(workers, scheduler, 1)
     seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
-    count = round(seconds / INTERVAL)
-    if not seeds or count < 1:
+    if not seeds or round(seconds / INTERVAL) < 1:
         raise ValueError(f"{len(seeds)} roads for {seconds} s: expected one or more, for at least {INTERVAL} s")
-    policy = network(policy) if isinstance(policy, Network) or is_keras_model(policy) else policy
+    groups = [seeds[start : start + AT_ONCE] for start in range(0, len(seeds), AT_ONCE)]
+    alone = workers is None and scheduler is None
+    # A network as a policy is traced where it drives.
+    policy = as_network(policy) if is_keras_model(policy) else policy
+    drive = partial(_drive_group, seconds, progress and len(groups) == 1 and alone, display, gusts)
+    driven = over_chunks(drive, partial(_policy, policy), groups, workers, scheduler)
+    bar = tqdm(driven, "driving", len(groups), unit="group", disable=not progress or (len(groups) == 1 and alone))
+    logs = {made.number: made.result for made in bar}
+    return [log for number in sorted(logs) for log in logs[number]]
+
+
+def _policy(policy: Policy | Network) -> Policy:
+    """Give a policy as what `drive_roads` asks."""
+    return network(policy) if isinstance(policy, Network) else policy
+
+
+def _drive_group(
+    seconds: float, progress: bool, display: bool, gusts: bool, policy: Policy, seeds: Sequence[int]
+) -> list[Log]:
+    """Let a policy drive along a few roads, all at the same time."""
+    count = round(seconds / INTERVAL)
     scenes = [kept_scene(seed, length_of(count)) for seed in seeds]
     poses, wheels = [Pose(START, time=0.0)] * len(seeds), np.zeros(len(seeds))
     rows, interventions = [], [[] for _ in seeds]

@@ -136,19 +136,59 @@ def render_counterfactuals(
     ValueError
         If there is no seed, no view to be rendered, or no such element.
     """
+    parts = _views(seeds, n, askew, tuple(elements), network, varied)
+    frames, labels, angles, _, *without = (np.concatenate(arrays) for arrays in zip(*parts))
+    return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE, cut=True), dict(zip(elements, without))
+
+
+def render_bends(
+    seeds: int | Iterable[int], n: int, askew: bool = True, network: Network | keras.Model | None = None
+) -> tuple[Drive, np.ndarray]:
+    """Photograph roads as `render_views` does, and tell how the road bends at each view (notebook 11).
+
+    A driver may steer left in a bend to the right: to come back into the lane. So the angle does not tell the bend.
+
+    Parameters
+    ----------
+    seeds, n, askew, network
+        As for `render_views`.
+
+    Returns
+    -------
+    views : Drive
+        That of `render_views`; frames of one road belong to one run.
+    curvature : (n,) float64
+        Of the road where the car is, in 1/m, positive where it bends to the right.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or no view to be rendered.
+    """
+    parts = _views(seeds, n, askew, (), network)
+    frames, labels, angles, curvature = (np.concatenate(arrays) for arrays in zip(*parts))
+    runs = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+    return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE, cut=True, runs=runs), curvature
+
+
+def _views(
+    seeds: int | Iterable[int],
+    n: int,
+    askew: bool,
+    elements: tuple[str, ...],
+    network: Network | keras.Model | None,
+    varied: bool = False,
+) -> list[list[np.ndarray]]:
+    """Photograph roads, each in one process; give the arrays of `_views_of_road` for each road."""
     seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
     if not seeds or n < 1:
         raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
     n = min(n, max(8, n // quick()))
     counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
-    jobs = [
-        (seed, count, askew, tuple(elements), *seen_by(network), varied) for seed, count in zip(seeds, counts) if count
-    ]
+    jobs = [(seed, count, askew, elements, *seen_by(network), varied) for seed, count in zip(seeds, counts) if count]
     few = n * (1 + len(elements)) < processes.MANY or min(processes.process_count(), len(jobs)) == 1
     do_all = map if few else processes.render_processes().map
-    parts = list(do_all(_views_of_road, *zip(*jobs)))
-    frames, labels, angles, *without = (np.concatenate(arrays) for arrays in zip(*parts))
-    return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE, cut=True), dict(zip(elements, without))
+    return list(do_all(_views_of_road, *zip(*jobs)))
 
 
 def _views_of_road(
@@ -160,7 +200,7 @@ def _views_of_road(
     crop: tuple[float, float],
     varied: bool = False,
 ) -> list[np.ndarray]:
-    """Photograph one road n times: frames, labels, angles, then the frames without each of the elements."""
+    """Photograph one road n times: frames, labels, angles, curvatures, then the frames without each element."""
     scene, rng = VariedScene(seed) if varied else Scene(seed), np.random.default_rng([seed, 4])
     views = []
     for _ in range(n):
@@ -172,5 +212,6 @@ def _views_of_road(
             offset, heading = calm * offset, calm * heading
         pose = Pose(distance, offset, heading, distance / SPEED + time)
         without = [scene.render(pose, size, (element,), crop)[0] for element in elements]
-        views.append((*scene.render(pose, size, crop=crop), scene.steering(pose), *without))
+        curvature = float(scene.road.at("curvature", distance))
+        views.append((*scene.render(pose, size, crop=crop), scene.steering(pose), curvature, *without))
     return [np.stack(parts) for parts in zip(*views)]

@@ -15,26 +15,37 @@ from steerlib.show import overlay
 from steerlib.show.explanation import draw_map
 from steerlib.show.explorers.controls import checkbox, choice, target_choice
 from steerlib.show.explorers.drawing import IMPORTS, SCALES, Limits, has_labels, lines_to_copy, view_of
-from steerlib.show.explorers.explorer import STRIP, WIDTH, Drawing, Explorer, Scene, Steps, typical
+from steerlib.show.explorers.explorer import STRIP, WIDTH, Drawing, Explorer, Scene, Steps, name_of, typical
 from steerlib.world import LABELS
 
 if TYPE_CHECKING:
     import keras
 
+    from steerlib.maps.whole_drive import Maps
 
-def compare(network: Network | keras.Model, drive: Drive) -> Explorer:
+
+def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = None) -> Explorer:
     """See all methods that suit a network side by side, on one frame (notebook 06).
+
+    With `maps` (`steerlib.maps.of_drive`, notebook 11) the maps are those of the store, with its settings.
 
     Above them the frame and, where the drive knows it, what each pixel is. Every map has its own unit, but the same
     rule makes its scale.
     """
     network = as_network(network)
     methods = [name for name, method in METHODS.items() if not method.problem(network)]
+    if maps is not None:
+        maps.check_network(network)
+        methods = [name for name in methods if name in maps.methods]
     layers, labeled, crop = network.layers, has_labels(drive), drive.part_for(network)
     high, wide = crop_road(typical(drive), crop).shape[:2]
     (large, tall), (width, height) = ((side, round(side * high / wide)) for side in (442, 292))
 
-    def found_of(image: np.ndarray, method: str, target: str, layer: str, signed: bool) -> Explanation:
+    def found_of(
+        image: np.ndarray, method: str, target: str = "right", layer: str | None = None, signed: bool = True
+    ) -> Explanation:
+        if maps is not None:
+            return maps.explain(network, image, method)
         return explain(network, image, method, target=target, layer=layer, stride=8, signed=signed)
 
     limits = Limits(drive, network, lambda *settings: [found_of(*settings).map])
@@ -52,11 +63,15 @@ def compare(network: Network | keras.Model, drive: Drive) -> Explorer:
         rows += [overlay.label_legend(LABELS, WIDTH)] if labeled else []
         return np.vstack([*rows, overlay.grid([tiles.get(name, blank) for name in methods], captions, 3)])
 
-    def draw(scene: Scene, target: str, layer: str, signed: bool, scale: str) -> Steps:
+    def draw(scene: Scene, scale: str, target: str = "right", layer: str | None = None, signed: bool = True) -> Steps:
         tiles, maps, used = {}, {}, {}
         words = "Red steers right, blue left. Yellow: most, whichever way. Each map has its own unit and scale."
         small = cv2.resize(scene.view, (width, height), interpolation=cv2.INTER_AREA)
-        settings = f"target={target!r}, layer={layer!r}, stride=8, signed={signed}"
+        settings = f", target={target!r}, layer={layer!r}, stride=8, signed={signed}"
+        imports, explained = IMPORTS, "explain"
+        if maps is not None:
+            settings, explained = "", f"{name_of(maps, 'maps')}.explain"
+            imports = ["from steerlib import draw_map, overlay"]
         for name in [None, *methods]:
             if name is not None:
                 found = found_of(scene.image, name, target, layer, signed)
@@ -66,11 +81,11 @@ def compare(network: Network | keras.Model, drive: Drive) -> Explorer:
                 picture, used[name] = draw_map(small, found, limit), float(f"{limit:.6g}")
                 tiles[name] = overlay.with_colorbar(picture, limit, found.signed, found.unit, found.ends)
             code = [
-                *IMPORTS,
+                *imports,
                 "",
                 f"for method, limit in {used}.items():",
                 f"    picture = {scene.drive}.pictures({scene.network}, [{scene.index}])[0]",
-                f"    shown = explain({scene.network}, picture, method, {settings})",
+                f"    shown = {explained}({scene.network}, picture, method{settings})",
                 "    plt.figure()",
                 "    plt.title(method)",
             ]
@@ -83,5 +98,7 @@ def compare(network: Network | keras.Model, drive: Drive) -> Explorer:
         "signed": checkbox("signed: also what speaks against the target", True),
         "scale": choice("color scale", SCALES, 1),
     }
+    if maps is not None:
+        controls = {"scale": controls["scale"]}
     rows, legend = -(-len(methods) // 3), 48 if labeled else 0
     return Explorer(drive, network, controls, draw, 24 + tall + legend + rows * (24 + height + STRIP))

@@ -1,0 +1,134 @@
+"""The explorer of notebook 11: a scatter of many frames, and the picture behind each of its points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from steerlib.drives import Drive
+from steerlib.networks.network import Network, as_network
+from steerlib.show import overlay
+from steerlib.show.explanation import draw_map
+from steerlib.show.explorers.controls import choice, slider
+from steerlib.show.explorers.drawing import lines_to_copy, view_of
+from steerlib.show.explorers.explorer import BAR, WIDTH, Drawing, Explorer, Scene, Steps, name_of, typical
+
+if TYPE_CHECKING:
+    import keras
+
+    from steerlib.maps.whole_drive import Maps
+
+SCATTER, MARGIN = 320, 44  # pixels: height of the scatter, room for its words
+
+
+def table(
+    network: Network | keras.Model, drive: Drive, maps: Maps, columns: Mapping[str, np.ndarray], frame: int = 0
+) -> Explorer:
+    """Go from a point in a scatter of all frames to its picture and its map, and back (notebook 11).
+
+    The sliders *across* and *up* move a cross over the scatter; the frame is that of the nearest point. Moving the
+    frame moves the cross to its point.
+
+    Parameters
+    ----------
+    network : Network
+    drive : Drive
+    maps : Maps
+        Of this network and this drive.
+    columns : mapping of str to (n,) float
+        What is known of each frame, under ASCII names; two or more. NaN: the frame has no point.
+    frame : int
+        Where to begin.
+
+    Raises
+    ------
+    ValueError
+        If a column has not one number for each frame, there are fewer than two, or the store is of another network.
+    """
+    network, columns = as_network(network), {name: np.asarray(one, float) for name, one in columns.items()}
+    maps.check_network(network)
+    if len(columns) < 2 or any(one.shape != (len(drive),) for one in columns.values()):
+        raise ValueError(f"expected two or more columns with a number for each of {len(drive)} frames")
+    names = list(columns)
+    limits = {name: overlay.common_limit([_some_maps(maps, name)]) for name in maps.methods}
+
+    def draw(scene: Scene, method: str, across: str, up: str, **_: object) -> Steps:
+        found = maps.explain(network, scene.image, method)
+        x, y = columns[across], columns[up]
+        picture = np.vstack([_scatter(x, y, across, up, scene.index), draw_map(scene.view, found, limits[method])])
+        bar = overlay.colorbar(BAR, limits[method], found.signed, found.unit, found.ends)
+        words = f"{across} {x[scene.index]:.3g}, {up} {y[scene.index]:.3g}. {found.words}"
+        picture_of = f"{scene.drive}.pictures({scene.network}, [{scene.index}])[0]"
+        code = [
+            "from steerlib import draw_map, overlay",
+            "",
+            f"shown = {name_of(maps, 'maps')}.explain({scene.network}, {picture_of}, {method!r})",
+        ]
+        how = f"draw_map({view_of(scene)}, shown, {limits[method]:.6g})"
+        yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), found.map)
+
+    controls = {
+        "method": choice("map", list(maps.methods)),
+        "across": choice("across", names),
+        "up": choice("up", names, 1),
+        "right": slider("cross: across, %", 0, 100, 50),
+        "high": slider("cross: up, %", 0, 100, 50),
+    }
+    explorer = Explorer(drive, network, controls, draw, SCATTER + _height(drive, network), frame)
+
+    def to_nearest(_change: object) -> None:
+        """Show the frame whose point is nearest to the cross."""
+        x, y = (_shares(columns[control.value]) for control in (explorer.across, explorer.up))
+        apart = np.hypot(x - explorer.right.value / 100, y - explorer.high.value / 100)
+        if np.isfinite(apart).any():
+            explorer.frame.value = int(np.nanargmin(apart))
+
+    for control in (explorer.right, explorer.high):
+        control.observe(to_nearest, "value")
+    return explorer
+
+
+def _some_maps(maps: Maps, method: str) -> np.ndarray:
+    """Read the maps of one chunk from the middle of a store, for the scale that all share."""
+    found = maps.chunk(method, len(maps.chunks) // 2)
+    return np.nan_to_num(found)
+
+
+def _height(drive: Drive, network: Network) -> int:
+    """Say how high the part of a frame is that the network sees, enlarged."""
+    top, bottom = drive.part_for(network)
+    height, width = typical(drive).shape[:2]
+    return round(WIDTH * height * (bottom - top) / width)
+
+
+def _shares(values: np.ndarray) -> np.ndarray:
+    """Give values as shares of their range; of values that are all the same, one half."""
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    return (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
+
+
+def _scatter(x: np.ndarray, y: np.ndarray, across: str, up: str, chosen: int) -> np.ndarray:
+    """Draw all frames as points, and a cross through the chosen one: (SCATTER, WIDTH, 3) uint8."""
+    picture = np.full((SCATTER, WIDTH, 3), overlay.PAPER, np.uint8)
+    left, right, top, bottom = 2 * MARGIN, WIDTH - MARGIN, 12, SCATTER - MARGIN
+    columns, rows = left + (right - left) * _shares(x), bottom - (bottom - top) * _shares(y)
+    for k in np.flatnonzero(np.isfinite(columns) & np.isfinite(rows)):
+        cv2.circle(picture, (round(columns[k]), round(rows[k])), 2, (120, 150, 190), -1, cv2.LINE_AA)
+    if np.isfinite(columns[chosen]) and np.isfinite(rows[chosen]):
+        at = round(columns[chosen]), round(rows[chosen])
+        cv2.line(picture, (at[0], top), (at[0], bottom), (200, 200, 200), 1)
+        cv2.line(picture, (left, at[1]), (right, at[1]), (200, 200, 200), 1)
+        cv2.circle(picture, at, 6, (178, 24, 43), 2, cv2.LINE_AA)
+    cv2.rectangle(picture, (left, top), (right, bottom), (190, 190, 190), 1)
+    for values, places in (
+        (x, ((left, bottom + 14), (right, bottom + 14))),
+        (y, ((MARGIN, bottom), (MARGIN, top + 8))),
+    ):
+        for value, place in zip((np.nanmin(values), np.nanmax(values)), places):
+            overlay.write(picture, f"{value:.3g}", place, 2 * MARGIN - 6)
+    overlay.write(picture, f"across: {across}     up: {up}", ((left + right) // 2, SCATTER - 12), right - left)
+    return picture
