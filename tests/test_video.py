@@ -122,8 +122,8 @@ def test_an_interrupted_film_leaves_the_older_one(error, model, drive, tmp_path,
     path = tmp_path / "film.mp4"
     path.write_bytes(b"older")
 
-    def interrupted(*arguments):
-        frames = film_frames(*arguments)
+    def interrupted(*arguments, **settings):
+        frames = film_frames(*arguments, **settings)
         yield next(frames)
         yield next(frames)
         raise error

@@ -227,7 +227,7 @@ class Drive:
         """Make a drive of some frames, in the order given; it shares the decoded pixels with this one."""
         chosen = self._chosen(indices)
         view = Drive(self.name if name is None else name, self._film, self._rows[chosen])
-        view.angles = self.angles[chosen]  # these may have been repaired
+        view.angles, view.crop = self.angles[chosen], self.crop  # these may have been repaired, and that found out
         return view
 
     def readable(self) -> "Drive":

@@ -15,7 +15,8 @@ STRAIGHT = 1000.0  # m: a wider bend takes less than 2.4° of the standard car's
 SHARE = 0.1  # of a drive, its first part, on which the factor is fitted
 FEWEST = 30  # frames in that part
 LEAST = 5.0  # degrees between its leftmost and its rightmost angle, or it is straight
-CLEAR = 2.0  # standard deviations by which the factor must differ from 0
+CLEAR = 2.0  # standard deviations by which the factor must differ from 1 to be another
+FOLLOWS = 0.5  # correlation of answers and angles, around zero: below it, errors of the answers make the factor small
 
 
 class Factor(NamedTuple):
@@ -23,6 +24,7 @@ class Factor(NamedTuple):
 
     value: float
     deviation: float  # its standard deviation
+    correlation: float  # of both, around zero
     frames: int  # on which it was fitted
 
     @property
@@ -31,7 +33,8 @@ class Factor(NamedTuple):
         return abs(self.value - 1) > CLEAR * self.deviation
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ± {self.deviation:.2f}, fitted on the first {self.frames:,} frames with an angle"
+        fitted = f"fitted on the first {self.frames:,} frames with an angle"
+        return f"{self.value:.2f} ± {self.deviation:.2f}, {fitted}, with a correlation of {self.correlation:.2f}"
 
 
 def curvature(angles: np.ndarray | float) -> np.ndarray:
@@ -81,7 +84,8 @@ def fit_factor(recorded: np.ndarray, answered: np.ndarray, share: float = SHARE)
     """Fit the one factor between recorded angles and a network's answers, on the first part of a drive.
 
     Least squares without a constant: recorded ≈ factor × answered. Frames that follow each other err alike, so the
-    factor's standard deviation counts the residuals by their correlation from one frame to the next.
+    factor's standard deviation counts the residuals by their correlation from one frame to the next. Where answers err
+    a lot, least squares makes the factor too small, by the square of their correlation with the angles.
 
     Parameters
     ----------
@@ -120,9 +124,10 @@ def fit_factor(recorded: np.ndarray, answered: np.ndarray, share: float = SHARE)
     alike = float(np.clip((left[1:] * left[:-1]).sum() / max((left**2).sum(), 1e-12), 0, 0.99))
     variance = (left**2).sum() / (len(left) - 1) * (1 + alike) / (1 - alike)
     deviation = float(np.sqrt(variance / power)) if power > 0 else np.inf
-    if value <= CLEAR * deviation:
+    correlation = float((recorded * answered).sum() / np.sqrt(power * (recorded**2).sum())) if power > 0 else 0.0
+    if correlation < FOLLOWS:
         raise ValueError(
-            f"no factor can be fitted: in {part} the answers do not follow the recorded angles "
-            f"(factor {value:.2f} ± {deviation:.2f})"
+            f"no factor can be fitted: in {part} the answers do not follow the recorded angles, their correlation is "
+            f"{correlation:+.2f}"
         )
-    return Factor(value, deviation, len(recorded))
+    return Factor(value, deviation, correlation, len(recorded))

@@ -8,6 +8,13 @@ from PIL import Image
 from steerlib.drives import WHOLE, Drive, load_drive
 
 
+def test_a_subset_sees_what_its_drive_sees():
+    drive = Drive.from_arrays("made", np.zeros((4, 20, 30, 3), np.uint8), np.zeros(4))
+    drive.crop = (0.2, 0.9)
+    assert drive.subset([1, 2]).crop == drive.subset([1, 2]).part_for() == (0.2, 0.9)
+    assert drive.subset([3]).view(0).shape == (14, 30, 3)
+
+
 def test_pixels_are_decoded_once_and_shared(tmp_path):
     drive = load_drive(write_drive(tmp_path, GOOD))
     last_two = drive.subset([1, 2])
