@@ -81,7 +81,7 @@ def vary_camera(rng: np.random.Generator) -> Camera:
     field_of_view = np.radians(rng.uniform(42, 84))
     # How far the horizon is moved from where `Scene` has it, in heights of PilotNet's picture.
     shift = np.clip(rng.normal(0.04, 0.09), -0.15, 0.28) * 150 / 256
-    stretch = np.exp(rng.normal(0, 0.12))
+    stretch = np.exp(np.clip(rng.normal(0, 0.2), -0.45, 0.45))  # many crops are resized to another shape
     rows = 455 / 256 / 2 / np.tan(field_of_view / 2) / stretch  # focal length in heights of the frame
     return Camera(
         height=rng.uniform(1.05, 1.85),
