@@ -50,7 +50,7 @@ def test_environment_lists_nothing_twice():
 
 
 def test_make_and_conda_install_the_same():
-    assert set(PROJECT["optional-dependencies"]) == {"bags", "lab", "onnx", "test", "book"}
+    assert set(PROJECT["optional-dependencies"]) == {"bags", "lab", "onnx", "scale", "test", "book"}
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert "--constraint constraints.txt --editable '.[lab,test,book]'" in makefile
 
