@@ -1,4 +1,4 @@
-"""Maps of a whole drive, on more and more workers, and killed again and again: ``make bench``. Writes scale.md beside it.
+"""Maps of a whole drive, on more workers, and killed again and again: ``make bench``. Writes scale.md beside it.
 
 Needs the recorded drive beside the checkout (../shared/data/sullychen-2018), as size.py does: the frames of the large
 drives are links to 700 of them. With STEERLIB_REPEATS=1 it is a quick trial, which replaces no table. Every run is the
@@ -102,14 +102,14 @@ def overhead() -> dict[str, float]:
 
     given = Chunk(slice(0, 256), None)
     start, first = time.perf_counter(), 0.0
-    for made in over_chunks(nothing, list, [given] * TASKS, workers=2):
+    for _ in over_chunks(nothing, list, [given] * TASKS, workers=2):
         first = first or time.perf_counter()
-    pixels = [np.zeros((66, 200, 3), np.uint8)] * 1
+    pixels, answer = np.zeros((66, 200, 3), np.uint8), (None, "0", 0.0)
     return {
         "start": first - start,
         "task": (time.perf_counter() - first) / (TASKS - 1),
-        "path": len(pickle.dumps(given)) + len(pickle.dumps(made)),
-        "value": 256 * (len(pickle.dumps(pixels[0])) + 2 * 66 * 200),
+        "path": len(pickle.dumps(given)) + len(pickle.dumps(answer)),
+        "value": 256 * (len(pickle.dumps(pixels)) + 2 * 66 * 200),
     }
 
 
@@ -175,8 +175,8 @@ def main() -> int:
     tell(
         "# Maps of a whole drive, on more and more workers",
         "",
-        "By `make bench`: HiResCAM of PilotNet, by the command `steerlib maps`. Labels of the 2018 drive; the frames are",
-        "links to 700 of them. One thread each worker. *Making* is without the start of processes and TensorFlow.",
+        "By `make bench`: HiResCAM of PilotNet, by the command `steerlib maps`. Labels of the 2018 drive; the frames",
+        "are links to 700 of them. One thread each worker. *Making* is without the start of processes and TensorFlow.",
         f"{machine('tensorflow', 'keras', 'zarr', 'distributed')}; "
         f"{os.getloadavg()[0]:.1f} other processes were running when this began.",
         "",
@@ -209,7 +209,8 @@ def main() -> int:
         tell(f"The stores of 0, 1 and 2 workers: {'the same to the bit' if same else '**they differ**'}.", "")
         cost = overhead()
         tell(
-            f"A task that does nothing takes {1000 * cost['task']:.1f} ms, the start of two workers {cost['start']:.1f} s. "
+            f"A task that does nothing takes {1000 * cost['task']:.1f} ms, the start of two workers "
+            f"{cost['start']:.1f} s. "
             f"For a chunk of 256 frames {cost['path']:,.0f} bytes move where files are seen by all, "
             f"{cost['value'] / 1e6:.1f} MB where frames and maps are sent.",
             "",
@@ -222,8 +223,8 @@ def main() -> int:
             same.append(digest(store) == digest(stores[0]))
         kills = ", ".join(f"{count} × {name}" for name, count in killed.items())
         tell(
-            f"Killed at random moments while {COMPARED:,} frames were made {len(same)} times: {kills}. What was killed was "
-            f"started again each time; {sum(same)} of {len(same)} stores are the same to the bit as that of one "
+            f"Killed at random moments while {COMPARED:,} frames were made {len(same)} times: {kills}. What was killed "
+            f"was started again each time; {sum(same)} of {len(same)} stores are the same to the bit as that of one "
             "undisturbed process.",
             "",
         )

@@ -111,9 +111,13 @@ def _client(workers: int | None, scheduler: str | None, threads: int) -> Iterato
         if scheduler is None:
             # Read where libraries begin, so before a worker imports any. Memory is not limited, since Dask would kill.
             limits = dict.fromkeys(_LIMITS, str(threads))
-            cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, env=limits, silence_logs=50
-            )
+            try:
+                cluster = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, env=limits, silence_logs=50
+                )
+            except RuntimeError as error:
+                advice = 'a script that starts workers needs `if __name__ == "__main__":`'
+                raise OSError(f"the {workers} workers did not start ({error}): {advice}") from error
             scheduler = opened.enter_context(cluster)
         try:
             yield opened.enter_context(Client(scheduler))
@@ -203,3 +207,11 @@ def take_share(threads: int, name: object) -> None:
     if cards and str(name).isdecimal():
         cards = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(cards)).split(",")
         os.environ["CUDA_VISIBLE_DEVICES"] = cards[int(str(name)) % len(cards)]
+
+
+def threads_here() -> int:
+    """Say how many threads TensorFlow takes in this process for one operation: they may decide on last digits."""
+    import tensorflow as tf
+
+    named = os.environ.get("TF_NUM_INTRAOP_THREADS")
+    return tf.config.threading.get_intra_op_parallelism_threads() or int(named or 0) or os.cpu_count() or 1

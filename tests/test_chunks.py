@@ -52,11 +52,11 @@ def test_a_worker_that_dies_costs_its_chunk(tmp_path):
     [
         ({"workers": 0}, "workers=0"),
         ({"workers": 1, "scheduler": "tcp://x"}, "give one"),
-        ({"workers": 1, "threads": 0}, ""),
+        ({"workers": 1, "threads": 0}, "threads=0"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, words):
-    with pytest.raises(ValueError, match=words or "threads=0"):
+    with pytest.raises(ValueError, match=words):
         list(over_chunks(times, int, [1], **arguments))
 
 

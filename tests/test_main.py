@@ -252,3 +252,26 @@ def test_a_process_of_its_own_says_what_is_wrong_and_no_more(arguments, here):
     finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert finished.returncode == 2 and finished.stdout == ""
     assert len(finished.stderr.splitlines()) == 1
+
+
+def test_maps_keeps_a_drive_and_film_takes_it_from_there(here, capfd, monkeypatch):
+    """Three frames and one that is none; the second time nothing is made; another setting is refused in one line."""
+    monkeypatch.setattr("steerlib.chunks.take_share", lambda *_: None)  # it is for a process of its own
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    (folder := here / "drive").mkdir()
+    for name in ("120", "121", "122"):
+        (folder / f"{name}.jpg").write_bytes((FRAME.parent / f"{name}.jpg").read_bytes())
+    (folder / "123.jpg").write_bytes(b"no picture")
+    (folder / "data.txt").write_text("".join(f"{name}.jpg 1.5\n" for name in (120, 121, 122, 123)))
+    command = ("maps", folder, "--model", "pilotnet", "--method", "hires-cam", "-o", "maps.zarr")
+    for _ in range(2):
+        status, out, err = run(capfd, *command)
+        assert status == 0, err
+        assert "hires-cam; 3 of 4 frames" in out and "maps.zarr: 1 without maps: frame cannot be read" in out
+    status, out, err = run(capfd, *command, "--layer", "conv1")
+    assert (status, out) == (2, "") and err.count("\n") == 1 and "was made with methods" in err
+    film = ("film", folder, "--model", "pilotnet", "--method", "hires-cam", "-o", "film.mp4", "--maps", "maps.zarr")
+    status, out, err = run(capfd, *film)
+    assert status == 0 and "4 frames" in out
+    assert run(capfd, *film[:-1], "drive")[0] == 2
+    assert run(capfd, *command, "--workers", "1", "--scheduler", "tcp://x")[0] == 2

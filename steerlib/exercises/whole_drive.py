@@ -38,7 +38,7 @@ def check_mean_where(mean_where: Callable) -> Verdict:
 def check_same_side(same_side: Callable) -> Verdict:
     """Check ``same_side(maps)``: for each pixel the share of frames whose value has the sign of the mean map."""
     random = np.random.default_rng(1)
-    maps = random.normal(0.3, 1, size=(11, 4, 6)).astype(np.float32)
+    maps = random.normal(-0.3, 1, size=(11, 4, 6)).astype(np.float32)
     maps[:, 0] *= -1
     mean = maps.mean(axis=0)
     agree = np.sign(maps) == np.sign(mean)

@@ -203,6 +203,7 @@ def test_what_cannot_be_said_is_refused(drive, network, tmp_path):
     ):
         with pytest.raises(ValueError, match=words):
             make(drive, network, tmp_path / "maps.zarr", **arguments)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------- broken off

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from steerlib.chunks import Made, check_workers, over_chunks
+from steerlib.chunks import Made, check_workers, over_chunks, threads_here
 from steerlib.drives import Drive, load_drive
 from steerlib.drives.drive import vision
 from steerlib.drives.pictures import shrink, to_unit
@@ -131,12 +131,14 @@ def of_drive(
         raise ValueError(f"network {network.name!r} is described already: a description belongs to a file")
     network = as_network(network)
     methods = _resolved(network, [methods] if isinstance(methods, str) else list(methods), settings)
-    about = _about(drive, network, methods, threads)
+    alone = workers is None and scheduler is None
+    about = _about(drive, network, methods, threads_here() if alone else threads)
+    if not path.exists():  # a setting that no method takes must not leave a store behind that says it was made so
+        _maps_of_nothing(network, methods)
     maps = _opened(path, about, network.size, drive)
     missing = [frames for k, frames in enumerate(maps.chunks) if not store.whole(maps, k)]
     if not missing:
         return maps
-    alone = workers is None and scheduler is None
     job = Job(
         network if alone or file is None or "network" in send else str(file),
         description or {},
@@ -194,6 +196,12 @@ def _maps(method: Any, network: Network, pictures: np.ndarray, settings: Mapping
     if "pictures" in inspect.signature(method.make).parameters:
         return method(network, pictures, **settings)
     return np.stack([method(network, picture, **settings) for picture in pictures])
+
+
+def _maps_of_nothing(network: Network, methods: Mapping[str, Mapping[str, Any]]) -> None:
+    """Have each method refuse, before anything is written, settings that it does not take."""
+    for name, settings in methods.items():
+        _maps(METHODS[name], network, np.zeros((1, *network.size, 3), np.float32), settings)
 
 
 def _pixels(drive: Drive, network: Network, frames: slice, threads: int) -> list[np.ndarray | None]:

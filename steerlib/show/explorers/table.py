@@ -53,7 +53,7 @@ def table(
     if len(columns) < 2 or any(one.shape != (len(drive),) for one in columns.values()):
         raise ValueError(f"expected two or more columns with a number for each of {len(drive)} frames")
     names = list(columns)
-    limits = {name: overlay.common_limit([_some_maps(maps, name)]) for name in maps.methods}
+    limits = {name: overlay.common_limit(_some_maps(maps, name)) for name in maps.methods}
 
     def draw(scene: Scene, method: str, across: str, up: str, **_: object) -> Steps:
         found = maps.explain(network, scene.image, method)
@@ -128,7 +128,8 @@ def _scatter(x: np.ndarray, y: np.ndarray, across: str, up: str, chosen: int) ->
         (x, ((left, bottom + 14), (right, bottom + 14))),
         (y, ((MARGIN, bottom), (MARGIN, top + 8))),
     ):
-        for value, place in zip((np.nanmin(values), np.nanmax(values)), places):
+        known = values[np.isfinite(values)]
+        for value, place in zip((known.min(), known.max()) if len(known) else (), places):
             overlay.write(picture, f"{value:.3g}", place, 2 * MARGIN - 6)
     overlay.write(picture, f"across: {across}     up: {up}", ((left + right) // 2, SCATTER - 12), right - left)
     return picture
