@@ -269,6 +269,8 @@ class Seeing(Protocol):
 
 def vision(network: "Seeing | Description | None") -> dict[str, str | int]:
     """Give how a network's pictures are resized and blurred, the last arguments of `preprocess`, as far as it says."""
+    if getattr(network, "color_at", None):
+        return {}  # it comes after the color, within the network
     said = {name: getattr(network, name, None) for name in ("resize", "blur", "blur_after")}
     return {name: value for name, value in said.items() if value is not None}
 

@@ -20,7 +20,7 @@ def _luma(red: Any, green: Any, blue: Any) -> Any:  # noqa: ANN401
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def _rounded(ops: ModuleType, value: Any) -> Any:  # noqa: ANN401
+def rounded(ops: ModuleType, value: Any) -> Any:  # noqa: ANN401
     """Round to whole numbers; the gradient passes as if it were not."""
     return np.round(value) if ops is np else value + ops.stop_gradient(ops.round(value) - value)
 
@@ -30,12 +30,12 @@ def _gray(ops: ModuleType, red: Any, green: Any, blue: Any) -> list:  # noqa: AN
 
 
 def _yuv(ops: ModuleType, red: Any, green: Any, blue: Any) -> list:  # noqa: ANN401
-    luma = _rounded(ops, _luma(red, green, blue))
+    luma = rounded(ops, _luma(red, green, blue))
     return [luma, 0.492 * (blue - luma) + 128, 0.877 * (red - luma) + 128]
 
 
 def _ycrcb(ops: ModuleType, red: Any, green: Any, blue: Any) -> list:  # noqa: ANN401
-    luma = _rounded(ops, _luma(red, green, blue))
+    luma = rounded(ops, _luma(red, green, blue))
     return [luma, 0.713 * (red - luma) + 128, 0.564 * (blue - luma) + 128]
 
 
@@ -126,4 +126,4 @@ def to_color(pictures: Any, color: str, ops: ModuleType) -> Any:  # noqa: ANN401
     if color.endswith(SWAPPED):
         red, blue = blue, red
     made = ops.stack(CONVERSIONS[color.removesuffix(SWAPPED)](ops, red, green, blue), axis=-1)
-    return _rounded(ops, ops.clip(made, -ROUNDING, 255 + ROUNDING)) / 255
+    return rounded(ops, ops.clip(made, -ROUNDING, 255 + ROUNDING)) / 255

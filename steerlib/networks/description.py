@@ -20,6 +20,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ class Description:
         ``cv2.GaussianBlur(picture, (blur, blur), 0)``. 1: none.
     color : str
         One of `steerlib.networks.colors.COLORS`: what the channels of the picture are.
+    color_at : (height, width)
+        Of the part of a frame in pixels, where its color is converted first and `blur`, `resize` and `blur_after` come
+        later, each rounded to 8 bits. The network's picture is then this part, and the rest belongs to the network.
     range : (low, high)
         What the network takes black and white for, one of `RANGES`; of other colors what 0 and 255 of OpenCV's 8 bits
         become.
@@ -89,6 +93,7 @@ class Description:
     blur: int | None = None
     blur_after: int | None = None
     color: str | None = None
+    color_at: tuple[int, int] | None = None
     range: tuple[float, float] | None = None
     output: str | int | None = None
     classes: tuple[float, ...] | None = None
@@ -117,6 +122,13 @@ class Description:
         """Give what is declared, without what is not."""
         every = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: value for name, value in every.items() if value is not None}
+
+    def after_color(self, own: tuple[int, int]) -> dict[str, Any]:
+        """Give the arguments of `steps_after_color` for a network that takes pictures of its own size; {}: nothing."""
+        if self.color_at is None:
+            return {}
+        blurs = {"blur": self.blur or 1, "blur_after": self.blur_after or 1}
+        return {"before": self.color_at, "after": own, "resize": self.resize or "area", **blurs}
 
     @property
     def to_radians(self) -> float:
@@ -232,10 +244,10 @@ def _text(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
-def check_size(size: object) -> tuple[int, int]:
+def check_size(size: object, name: str = "size") -> tuple[int, int]:
     """Give (height, width) of a picture; refuse what is none."""
     if not (np.shape(size) == (2,) and np.asarray(size).dtype.kind in "iu" and min(size) >= 1):
-        raise ValueError(f"size={size!r}: expected (height, width) in pixels")
+        raise ValueError(f"{name}={size!r}: expected (height, width) in pixels")
     return tuple(int(side) for side in size)
 
 
@@ -337,6 +349,7 @@ CHECKS = {
     "blur": _blur("blur"),
     "blur_after": _blur("blur_after"),
     "color": _choice("color", COLORS),
+    "color_at": partial(check_size, name="color_at"),
     "range": _range,
     "output": _output,
     "classes": _classes,

@@ -205,7 +205,8 @@ def write(network: Network | keras.Model, path: Path) -> Path:
 def _write_beside(network: Network, path: Path) -> None:
     """Keep how a network's pictures are made of a frame; all else that was declared of it is inside of the model."""
     told = {} if network.description is None else network.description.told()
-    seen = {name: told[name] for name in ("crop", "resize", "blur", "blur_after") if name in told}
+    outside = ("crop",) if "color_at" in told else ("crop", "resize", "blur", "blur_after")
+    seen = {name: told[name] for name in outside if name in told}
     if seen:
         write_description(Description(**seen), beside(path))
     else:

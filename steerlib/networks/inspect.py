@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from steerlib.networks.colors import to_color
 from steerlib.networks.description import Description, beside, described, write_description
 from steerlib.networks.network import is_keras_model
 from steerlib.networks.preparations import DEAD, RANGES, SURE, TRIED, WELL, Evidence, find_preparation, rivals, shares
-from steerlib.networks.raw import Raw, RawModel
+from steerlib.networks.raw import Raw, RawModel, in_its_color
 
 if TYPE_CHECKING:
     import keras
@@ -253,8 +252,8 @@ def draw_seen(drive: Drive, told: Description, raw: Raw, path: Path) -> None:
 
     frame = drive.frame(len(drive) // 2)
     size, crop = told.size or tuple(raw.input_shape[-3:-1]), told.crop or (0.0, 1.0)
-    picture = preprocess(frame, crop, size, **vision(told))
-    seen = to_color(picture, told.color_for(raw.input_shape[-1]), np)
+    picture = preprocess(frame, crop, told.color_at or size, **vision(told))
+    seen = in_its_color(picture, told, told.color_for(raw.input_shape[-1]), size)
     top, bottom = (round(share * len(frame)) for share in crop)
     shown = frame // 3
     shown[top:bottom] = frame[top:bottom]

@@ -57,7 +57,8 @@ class Network:
     ) -> None:
         self.name, self.size, self.crop, self.model, self._ask = name, tuple(size), crop, model, ask
         self.description = description
-        told = {} if description is None else description.told()
+        # After the color the network itself does the rest.
+        told = {} if description is None or description.color_at else description.told()
         self.resize, self.blur, self.blur_after = (
             told.get("resize", "area"),
             told.get("blur", 1),

@@ -24,9 +24,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from steerlib.drives import Drive
 from steerlib.drives.drive import vision
-from steerlib.networks.colors import channels_of, to_color
+from steerlib.networks.colors import channels_of
 from steerlib.networks.description import Description
-from steerlib.networks.raw import Raw, answers_in_degrees, in_range
+from steerlib.networks.raw import Raw, answers_in_degrees, in_its_color, in_range
 
 SIMULATOR = (60 / 160, 135 / 160)  # rows of Udacity's simulator without sky and hood, as most of its networks see
 SIMULATOR_FRAME = (160, 320)
@@ -137,15 +137,14 @@ def find_preparation(
     recorded = drive.angles[chosen].astype(np.float64)
 
     views = [drive, left, right] if left is not None and right is not None else [drive]
-    shape = raw.input_shape
+    shape, own = raw.input_shape, told.size or tuple(raw.input_shape[-3:-1])
 
     @lru_cache(maxsize=1)  # ways that differ in their range or output alone follow each other
     def see(key: tuple, frames: tuple) -> np.ndarray:
         crop, seen_so, color = key
-        size = told.size or tuple(shape[-3:-1])
-        small = [view.pixels(np.array(frames), size, crop, **dict(seen_so)) for view in views]
+        small = [view.pixels(np.array(frames), told.color_at or own, crop, **dict(seen_so)) for view in views]
         small.insert(1, small[0][:, :, ::-1])
-        return to_color(np.concatenate(small).astype(np.float32) / 255, color, np)
+        return in_its_color(np.concatenate(small).astype(np.float32) / 255, told, color, own)
 
     @lru_cache(maxsize=1)
     def answer(key: tuple, range: tuple[float, float], frames: tuple) -> list:
@@ -182,10 +181,10 @@ def plausible(
     """List the preparations that are tried for a network that takes a shape, (None, h, w, c)."""
     size, channels = told.size or tuple(shape[-3:-1]), shape[-1]
     frame = drive.frame(0).shape[:2]
-    whole, simulator = frame == size, frame == SIMULATOR_FRAME
+    whole, simulator = frame == (told.color_at or size), frame == SIMULATOR_FRAME
     choices = {
         "crop": [(0.0, 1.0)] if whole else list(dict.fromkeys([(0.0, 1.0), SIMULATOR if simulator else drive.crop])),
-        "resize": ["area"] if whole else ["area", "linear"],
+        "resize": ["area"] if whole or told.color_at else ["area", "linear"],
         "color": [color for color in COLORS if channels_of(color) == channels],
         "range": list(ranges),
         "output": list(outputs),

@@ -229,6 +229,7 @@ def test_a_description_goes_to_its_file_and_comes_back(tmp_path):
         blur=3,
         blur_after=5,
         color="YUV-swapped",
+        color_at=(75, 320),
         range=(0, 1 / 255),
         output='an "odd" \\ näme\n',
         classes=(-1, 0.5, 1),
