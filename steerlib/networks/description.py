@@ -10,12 +10,14 @@ A network's file does not say which part of a frame it was trained on, in which 
     unit = "fraction"           # of full lock
     full_lock = 25
 
-What is declared in Python or on the command line wins over the file.
+What is declared in Python or on the command line wins over the file. One that is written here also names the SHA-256 of
+its network's file, and is refused beside another one: a program may have been killed between the two.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -27,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from steerlib.drives.pictures import RESIZING, check_blur, check_crop
+from steerlib.drives.part import RESIZINGS, check_blur, check_crop
 from steerlib.networks.colors import COLORS, channels_of
 from steerlib.writing import replacing
 
@@ -153,13 +155,15 @@ class Description:
         return color
 
 
-def read_description(path: str | Path) -> dict[str, Any]:
+def read_description(path: str | Path, network: Path | None = None) -> dict[str, Any]:
     """Read a description from its file (module docstring).
 
     Parameters
     ----------
     path : str or Path
         A TOML file.
+    network : Path, optional
+        The file that it describes.
 
     Returns
     -------
@@ -171,7 +175,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
     OSError
         Where it cannot be read.
     ValueError
-        Names the file and the line, or the key, and what was expected.
+        Names the file and the line, or the key, and what was expected; also where it describes another network's file.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -183,6 +187,12 @@ def read_description(path: str | Path) -> dict[str, Any]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: expected TOML, as in size = [66, 200]; {error}") from None
     known = [field.name for field in dataclasses.fields(Description)]
+    written_for = found.pop("sha256", None)
+    if written_for is not None and network is not None and network.is_file() and written_for != sha256_of(network):
+        raise ValueError(
+            f"{path}: was written for another {network.name} (its sha256 differs), a save may have been interrupted. "
+            "Where it holds for this one, too, remove that line, else the file"
+        )
     if unknown := sorted(set(found) - set(known)):
         raise ValueError(f"{path}: unknown key {unknown[0]!r}: expected some of {', '.join(known)}")
     try:
@@ -210,13 +220,14 @@ def described(path: str | Path, declared: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
-    kept = read_description(beside(path)) if beside(path).is_file() else {}
+    kept = read_description(beside(path), Path(path)) if beside(path).is_file() else {}
     return kept | {name: value for name, value in declared.items() if value is not None}
 
 
-def write_description(description: Description, path: str | Path) -> None:
-    """Write a description as TOML, whole or not at all; an older file is replaced."""
+def write_description(description: Description, path: str | Path, network: Path | None = None) -> None:
+    """Write a description as TOML, whole or not at all; it names the network's file. An older one is replaced."""
     lines = ["# What this network wants to see, and what its answer means: see steerlib.networks.description"]
+    lines += [f'sha256 = "{sha256_of(network)}"'] if network is not None and network.is_file() else []
     tables = []
     for name, value in description.told().items():
         if isinstance(value, Mapping):
@@ -225,6 +236,12 @@ def write_description(description: Description, path: str | Path) -> None:
             lines.append(f"{name} = {_toml(value)}")
     with replacing(Path(path)) as unfinished:
         unfinished.write_text("\n".join([*lines, *tables, ""]), "utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _toml(value: str | float | tuple) -> str:
@@ -345,7 +362,7 @@ def _blur(name: str) -> Any:  # noqa: ANN401
 CHECKS = {
     "size": check_size,
     "crop": _crop,
-    "resize": _choice("resize", RESIZING),
+    "resize": _choice("resize", RESIZINGS),
     "blur": _blur("blur"),
     "blur_after": _blur("blur_after"),
     "color": _choice("color", COLORS),

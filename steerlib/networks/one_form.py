@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from steerlib.networks.black_box import are_shares, in_its_color, in_range, output_place, state_of
 from steerlib.networks.description import Description
 from steerlib.networks.own_layers import AfterColor, Always, InSequence, ToColor
-from steerlib.networks.raw import are_shares, in_its_color, in_range, output_place, state_of
 
 MEAN_OF_CLASSES, IN_SEQUENCE = "mean_of_classes", "in_sequence"  # layers by which `Network` knows what it has
 # What comes before the first layer with weights, and neither normalizes nor tells anything of the range.

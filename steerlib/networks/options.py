@@ -6,7 +6,7 @@ import argparse
 from fractions import Fraction
 from typing import Any
 
-from steerlib.drives.pictures import RESIZING
+from steerlib.drives.part import RESIZINGS
 from steerlib.networks.colors import COLORS
 from steerlib.networks.description import ROWS, UNITS
 
@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser, windows: bool = False) -> None:
     group.add_argument("--size", type=_window_or_size if windows else _size, action="append", help=sized)
     rows = 'what it sees of a frame: rows 60 to 134 of 160 are "60:135/160"; or fractions of the height, 0.4:1'
     group.add_argument("--crop", type=_crop, help=rows)
-    group.add_argument("--resize", choices=tuple(RESIZING), help="how that becomes its picture (default: area)")
+    group.add_argument("--resize", choices=RESIZINGS, help="how that becomes its picture (default: area)")
     group.add_argument("--blur", type=int, help="side of a Gaussian window in pixels before that, odd")
     group.add_argument("--blur-after", type=int, help="the same, after that")
     group.add_argument("--color", choices=COLORS, metavar="COLOR", help=f"one of {', '.join(COLORS)}")
