@@ -209,7 +209,7 @@ def _sign_and_unit(first: Evidence) -> list[str]:
         *lines,
         "not told by these tests: whether its pictures were blurred, which matters little",
         "Best is how the network does best on this drive. How it was trained may be another thing, on another road: of "
-        "ten published networks one does clearly better with another part of the frame than its author states.",
+        "nine published networks one does clearly better with another part of the frame than its author states.",
     ]
 
 

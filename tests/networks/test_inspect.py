@@ -216,8 +216,12 @@ NAMED = {
 }
 
 
+# Larger pictures, or much like others here: with ``make test-networks``.
+SLOW = [name for name in NAMED if name.startswith(("eljefec", "sgalkin", "saad", "dventimiglia"))]
+
+
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NAMED])
 def test_what_is_stated_of_a_published_network_is_first_or_the_verdict_says_why(name, real_drives, monkeypatch):
     known, ways, expected = NAMED[name]
     found = inspect_file(real_drives / "networks" / name, **known)
