@@ -65,7 +65,8 @@ def test_color_and_crop_of_a_network_that_reads_one_channel_are_found(channel, c
     assert best.mirror < -0.9 and best.cameras > 0.9 and best.smoothed > 0.9
     assert best.may_be_best and best.order_95[0] > 0
     lines = "\n".join(report(found, drives()[0]))
-    assert f"best: color {color}" in lines and "clear: a positive answer steers right" in lines
+    # 60 frames are four blocks, too few to be sure of all.
+    assert next(iter(rivals(found, "color"))) == color and "clear: a positive answer steers right" in lines
     assert suggestion(found).sign == 1
 
 
@@ -146,7 +147,7 @@ def test_the_command_line_tells_and_keeps(tmp_path, capsys, monkeypatch):
         == 0
     )
     told = capsys.readouterr().out
-    assert "best: color RGB" in told and (tmp_path / "seen.png").stat().st_size > 1000
+    assert "RGB, 0...1, 50.0% to 100.0% of the height" in told and (tmp_path / "seen.png").stat().st_size > 1000
     kept = read_description(tmp_path / "mine.toml")
     assert (kept["color"], kept["crop"], kept["unit"], kept["sign"]) == ("RGB", (0.5, 1.0), "fraction", 1)
     assert main(["inspect", "mine.keras"]) == 0
