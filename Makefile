@@ -87,7 +87,7 @@ test-robustness:
 	$(RUN) -m pytest --durations=10 tests/robustness
 
 test-networks: env
-	$(RUN) -m pytest -m slow --durations=10 tests/test_any_network.py
+	$(RUN) -m pytest -m slow --durations=10 tests/test_any_network.py tests/networks
 
 test-browser:
 	$(RUN) -m pytest --durations=10 tests/browser

@@ -165,9 +165,16 @@ def test_links_to_files_lead_somewhere(name):
     assert missing == []
 
 
-@pytest.mark.parametrize("module", ["drives", "world", "show.overlay"])
+@pytest.mark.parametrize("module", ["drives.loading", "world", "show.overlay"])
 def test_pictures_and_roads_do_not_wait_for_tensorflow(module):
     code = f"import sys, steerlib.{module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == ""
+
+
+def test_the_command_line_says_what_there_is_without_loading_what_decodes_pictures():
+    heavy = {"tensorflow", "av", "PIL", "scipy"}
+    code = f"import sys, steerlib.__main__ as it; it._parser(); print(*{heavy} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout.strip()) == (0, ""), run.stderr

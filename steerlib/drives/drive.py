@@ -3,7 +3,7 @@
 import contextlib
 import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from steerlib.drives.cache import Cache
-from steerlib.drives.pictures import ROAD, check_crop, check_frame, crop_road, shrink, to_unit
+from steerlib.drives.part import check_crop
+from steerlib.drives.pictures import ROAD, check_frame, crop_road, shrink, to_unit
 from steerlib.networks.network import as_network, is_keras_model
 from steerlib.networks.pilotnet import SIZE
 
@@ -147,6 +148,15 @@ class Drive:
         """Read frame `i`: (H, W, 3) uint8 RGB. ValueError names a file that is truncated or no picture."""
         return self._film.read(self._rows[operator.index(i)])
 
+    def spread(self, count: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Read at most so many frames, spread over the drive, with their indices.
+
+        Those that cannot be read are left out; they are reported where they are shown.
+        """
+        for i in np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)):
+            with contextlib.suppress(ValueError, OSError):
+                yield int(i), self.frame(i)
+
     def view(self, i: int, network: "Seeing | keras.Model | None" = None) -> np.ndarray:
         """Read the part of frame `i` that a network sees, at full resolution: (h, W, 3) uint8 RGB."""
         return crop_road(self.frame(i), self.part_for(network))
@@ -269,6 +279,8 @@ class Seeing(Protocol):
 
 def vision(network: "Seeing | Description | None") -> dict[str, str | int]:
     """Give how a network's pictures are resized and blurred, the last arguments of `preprocess`, as far as it says."""
+    if getattr(network, "color_at", None):
+        return {}  # it comes after the color, within the network
     said = {name: getattr(network, name, None) for name in ("resize", "blur", "blur_after")}
     return {name: value for name, value in said.items() if value is not None}
 

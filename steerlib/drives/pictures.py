@@ -9,6 +9,7 @@ import numpy as np
 from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from steerlib.drives.files import read_bytes
+from steerlib.drives.part import RESIZINGS, check_blur, check_crop
 from steerlib.networks.pilotnet import SIZE
 
 # Parts of a frame as fractions of its height. ROAD leaves the lower 150 of 256 rows, as S. Chen's own code
@@ -16,9 +17,8 @@ from steerlib.networks.pilotnet import SIZE
 ROAD = (106 / 256, 1.0)
 WHOLE = (0.0, 1.0)
 
-# How a part of a frame becomes as small as a network's picture. The networks of others were trained on either.
-RESIZING = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
-WIDEST_BLUR = 99  # pixels
+# The networks of others were trained on either.
+RESIZING = dict(zip(RESIZINGS, (cv2.INTER_AREA, cv2.INTER_LINEAR)))
 
 # What looks small on the disk must not fill the memory.
 LARGEST_PICTURE = 50_000_000  # pixels, 150 MB in memory; a road camera has up to 10 million
@@ -162,24 +162,6 @@ def check_frame(frame: np.ndarray) -> None:
     if len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
         raise ValueError(f"frame is {dtype} {shape}: expected uint8 RGB (H, W, 3)")
     check_sides(shape[1], shape[0], "frame")
-
-
-def check_crop(crop: tuple[float, float]) -> None:
-    """Refuse what is no part of a frame."""
-    parts = np.asarray(crop)
-    if parts.shape != (2,) or parts.dtype.kind not in "fiu" or not 0 <= parts[0] < parts[1] <= 1:
-        raise ValueError(f"crop={crop}: expected (top, bottom) as fractions of the height, 0 <= top < bottom <= 1")
-
-
-def check_blur(side: int, name: str = "blur") -> None:
-    """Refuse what is no side of a Gaussian window."""
-    if (
-        isinstance(side, bool)
-        or not isinstance(side, int | np.integer)
-        or side % 2 == 0
-        or not 1 <= side <= WIDEST_BLUR
-    ):
-        raise ValueError(f"{name}={side!r}: expected an odd number of pixels, 1 to {WIDEST_BLUR}")
 
 
 def shrink(

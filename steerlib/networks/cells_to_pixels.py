@@ -150,6 +150,8 @@ def _above(name: str, layer: keras.Operation, below: list[Cells]) -> Cells:
     """Tell where a layer's cells look, from those of what it is given."""
     from keras import layers
 
+    from steerlib.networks.own_layers import AfterColor
+
     output = np.array(layer.output.shape[1:3])
     first, step, field, count, low, high = below[0]
     if len(below) > 1:
@@ -178,6 +180,10 @@ def _above(name: str, layer: keras.Operation, below: list[Cells]) -> Cells:
         ratio = count / output
         first, field, step = first + step * (ratio - 1) / 2, field + step * np.maximum(ratio, 1), step * ratio
         expected = np.array([layer.height, layer.width])
+    elif isinstance(layer, AfterColor):
+        ratio, blur, blur_after = count / output, layer.done["blur"], layer.done["blur_after"]
+        first, expected = first + step * (ratio - 1) / 2, np.array(layer.done["after"])
+        field, step = field + step * (blur - 1 + np.maximum(ratio, 1) + (blur_after - 1) * ratio), step * ratio
     elif keeps_places(layer):
         expected = count
     else:

@@ -10,23 +10,26 @@ A network's file does not say which part of a frame it was trained on, in which 
     unit = "fraction"           # of full lock
     full_lock = 25
 
-What is declared in Python or on the command line wins over the file.
+What is declared in Python or on the command line wins over the file. One that is written here also names the SHA-256 of
+its network's file, and is refused beside another one: a program may have been killed between the two.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from steerlib.drives.pictures import RESIZING, check_blur, check_crop
+from steerlib.drives.part import RESIZINGS, check_blur, check_crop
 from steerlib.networks.colors import COLORS, channels_of
 from steerlib.writing import replacing
 
@@ -63,6 +66,9 @@ class Description:
         ``cv2.GaussianBlur(picture, (blur, blur), 0)``. 1: none.
     color : str
         One of `steerlib.networks.colors.COLORS`: what the channels of the picture are.
+    color_at : (height, width)
+        Of the part of a frame in pixels, where its color is converted first and `blur`, `resize` and `blur_after` come
+        later, each rounded to 8 bits. The network's picture is then this part, and the rest belongs to the network.
     range : (low, high)
         What the network takes black and white for, one of `RANGES`; of other colors what 0 and 255 of OpenCV's 8 bits
         become.
@@ -89,6 +95,7 @@ class Description:
     blur: int | None = None
     blur_after: int | None = None
     color: str | None = None
+    color_at: tuple[int, int] | None = None
     range: tuple[float, float] | None = None
     output: str | int | None = None
     classes: tuple[float, ...] | None = None
@@ -118,6 +125,13 @@ class Description:
         every = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: value for name, value in every.items() if value is not None}
 
+    def after_color(self, own: tuple[int, int]) -> dict[str, Any]:
+        """Give the arguments of `steps_after_color` for a network that takes pictures of its own size; {}: nothing."""
+        if self.color_at is None:
+            return {}
+        blurs = {"blur": self.blur or 1, "blur_after": self.blur_after or 1}
+        return {"before": self.color_at, "after": own, "resize": self.resize or "area", **blurs}
+
     @property
     def to_radians(self) -> float:
         """The factor from an answer to radians, positive to the right."""
@@ -141,13 +155,15 @@ class Description:
         return color
 
 
-def read_description(path: str | Path) -> dict[str, Any]:
+def read_description(path: str | Path, network: Path | None = None) -> dict[str, Any]:
     """Read a description from its file (module docstring).
 
     Parameters
     ----------
     path : str or Path
         A TOML file.
+    network : Path, optional
+        The file that it describes.
 
     Returns
     -------
@@ -159,7 +175,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
     OSError
         Where it cannot be read.
     ValueError
-        Names the file and the line, or the key, and what was expected.
+        Names the file and the line, or the key, and what was expected; also where it describes another network's file.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -171,6 +187,12 @@ def read_description(path: str | Path) -> dict[str, Any]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: expected TOML, as in size = [66, 200]; {error}") from None
     known = [field.name for field in dataclasses.fields(Description)]
+    written_for = found.pop("sha256", None)
+    if written_for is not None and network is not None and network.is_file() and written_for != sha256_of(network):
+        raise ValueError(
+            f"{path}: was written for another {network.name} (its sha256 differs), a save may have been interrupted. "
+            "Where it holds for this one, too, remove that line, else the file"
+        )
     if unknown := sorted(set(found) - set(known)):
         raise ValueError(f"{path}: unknown key {unknown[0]!r}: expected some of {', '.join(known)}")
     try:
@@ -198,13 +220,14 @@ def described(path: str | Path, declared: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
-    kept = read_description(beside(path)) if beside(path).is_file() else {}
+    kept = read_description(beside(path), Path(path)) if beside(path).is_file() else {}
     return kept | {name: value for name, value in declared.items() if value is not None}
 
 
-def write_description(description: Description, path: str | Path) -> None:
-    """Write a description as TOML, whole or not at all; an older file is replaced."""
+def write_description(description: Description, path: str | Path, network: Path | None = None) -> None:
+    """Write a description as TOML, whole or not at all; it names the network's file. An older one is replaced."""
     lines = ["# What this network wants to see, and what its answer means: see steerlib.networks.description"]
+    lines += [f'sha256 = "{sha256_of(network)}"'] if network is not None and network.is_file() else []
     tables = []
     for name, value in description.told().items():
         if isinstance(value, Mapping):
@@ -213,6 +236,12 @@ def write_description(description: Description, path: str | Path) -> None:
             lines.append(f"{name} = {_toml(value)}")
     with replacing(Path(path)) as unfinished:
         unfinished.write_text("\n".join([*lines, *tables, ""]), "utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _toml(value: str | float | tuple) -> str:
@@ -232,10 +261,10 @@ def _text(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
-def check_size(size: object) -> tuple[int, int]:
+def check_size(size: object, name: str = "size") -> tuple[int, int]:
     """Give (height, width) of a picture; refuse what is none."""
     if not (np.shape(size) == (2,) and np.asarray(size).dtype.kind in "iu" and min(size) >= 1):
-        raise ValueError(f"size={size!r}: expected (height, width) in pixels")
+        raise ValueError(f"{name}={size!r}: expected (height, width) in pixels")
     return tuple(int(side) for side in size)
 
 
@@ -333,10 +362,11 @@ def _blur(name: str) -> Any:  # noqa: ANN401
 CHECKS = {
     "size": check_size,
     "crop": _crop,
-    "resize": _choice("resize", RESIZING),
+    "resize": _choice("resize", RESIZINGS),
     "blur": _blur("blur"),
     "blur_after": _blur("blur_after"),
     "color": _choice("color", COLORS),
+    "color_at": partial(check_size, name="color_at"),
     "range": _range,
     "output": _output,
     "classes": _classes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from steerlib.networks.description import Description, beside, described, write_
 from steerlib.networks.formats import saved_model
 from steerlib.networks.formats.raw import RawFunction
 from steerlib.networks.network import Network, as_network
-from steerlib.networks.plausibility import AnswerWarning, in_words, plausible_answers
+from steerlib.networks.plausibility import warn_of_doubts
 from steerlib.writing import replacing
 
 # Networks that come with the project; none of a reader's own can take their names. The last three are bad drivers, each
@@ -117,8 +116,8 @@ def load_network(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     network.source = path
-    if drive is not None and (doubts := plausible_answers(network, drive)):
-        warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=2)
+    if drive is not None:
+        warn_of_doubts(network, drive)
     return network
 
 
@@ -203,17 +202,20 @@ def write(network: Network | keras.Model, path: Path) -> Path:
     bare = type(model).from_config(model.get_config())  # keras.models.clone_model would compile it as well
     bare.set_weights(model.get_weights())
     path.parent.mkdir(parents=True, exist_ok=True)
+    said = _seen_outside(network)
     with replacing(path) as unfinished:
         bare.save(unfinished)
-    _write_beside(network, path)
+        # Before the network takes its name, and also where it says nothing: what is killed between the two leaves a
+        # description of another file, which is refused, and never a network without its description.
+        if said.told() or beside(path).is_file():
+            write_description(said, beside(path), unfinished)
+    if not said.told():
+        beside(path).unlink(missing_ok=True)  # of an older network of this name
     return path
 
 
-def _write_beside(network: Network, path: Path) -> None:
-    """Keep how a network's pictures are made of a frame; all else that was declared of it is inside of the model."""
+def _seen_outside(network: Network) -> Description:
+    """Say how a network's pictures are made of a frame; all else that was declared of it is inside of the model."""
     told = {} if network.description is None else network.description.told()
-    seen = {name: told[name] for name in ("crop", "resize", "blur", "blur_after") if name in told}
-    if seen:
-        write_description(Description(**seen), beside(path))
-    else:
-        beside(path).unlink(missing_ok=True)  # of an older network of this name
+    outside = ("crop",) if "color_at" in told else ("crop", "resize", "blur", "blur_after")
+    return Description(**{name: told[name] for name in outside if name in told})

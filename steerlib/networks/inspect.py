@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from steerlib.networks.colors import to_color
+from steerlib.networks.black_box import Raw, RawModel, in_its_color
 from steerlib.networks.description import Description, beside, described, write_description
+from steerlib.networks.formats.lambdas import LambdaError
 from steerlib.networks.network import is_keras_model
-from steerlib.networks.preparations import DEAD, RANGES, SURE, TRIED, WELL, Evidence, find_preparation, rivals, shares
-from steerlib.networks.raw import Raw, RawModel
+from steerlib.networks.plausibility import DEAD
+from steerlib.networks.preparations import DRAWS, RANGES, TRIED, Evidence, find_preparation, rivals
 
 if TYPE_CHECKING:
     import keras
@@ -119,18 +120,19 @@ def report(evidence: Sequence[Evidence], drive: Drive) -> list[str]:
     """
     first = evidence[0]
     lines = [
-        f"asked in the {len(evidence)} likeliest ways on {drive.name!r}. Columns: sum of what speaks for it; in how "
-        "many of 100 random draws of the frames it is first;",
+        f"asked in the {len(evidence)} likeliest ways on {drive.name!r}. Columns: sum of what speaks for it, at best "
+        f"{first.best_possible}; by how much less than the first one it does, an interval that holds 95 % of {DRAWS}",
+        "  random draws of the same frames: where it holds 0, the drive cannot tell the two;",
         "  left > center > right: share of frames whose three cameras steer in this order (chance: 0.17, ideal: 1); "
         "mirror: correlation with the mirrored frames (ideal: -1);",
         "  recorded: correlation with the recorded angles, and both smoothed; mean and spread of the answers as they "
         "are; most: the largest.",
-        f"  {'sum':>5} {'first':>5} {'cameras':>8} {'mirror':>7} {'recorded':>9} {'smoothed':>9} {'mean':>9} "
+        f"  {'sum':>5} {'behind':>14} {'cameras':>8} {'mirror':>7} {'recorded':>9} {'smoothed':>9} {'mean':>9} "
         f"{'spread':>9} {'most':>9}  preparation",
     ]
     for one in evidence[:SHOWN]:
         lines.append(
-            f"  {one.score:5.2f} {100 * one.firsts:5.0f} {_number(one.cameras)} {one.mirror:7.2f} "
+            f"  {one.score:5.2f} {_interval(one.behind_95):>14} {_number(one.cameras)} {one.mirror:7.2f} "
             f"{one.agreement:9.2f} {one.smoothed:9.2f} {one.mean:9.3g} {one.spread:9.3g} {one.most:9.3g}  "
             f"{preparation_in_words(one.description)}"
         )
@@ -144,23 +146,50 @@ def report(evidence: Sequence[Evidence], drive: Drive) -> list[str]:
             f"It gives the very same answer to {first.same:.0%} of the frames: there a part of it is off, and "
             "gradients may vanish."
         )
-    if first.reached < WELL:
-        lines.append(
-            f"Nothing that was tried suits well ({first.reached:.0%} of what could be reached): the right preparation "
-            "may not be among it, or the network does not know this road. Nothing below is sure."
-        )
+    lines += failed(first)
     lines += [_verdict(evidence, name) for name in TRIED if len({getattr(e.description, name) for e in evidence}) > 1]
     return [*lines, *_sign_and_unit(first)]
 
 
+def failed(one: Evidence) -> list[str]:
+    """Say which tests a preparation does not pass: in which it is not beyond chance, with 95 % of the draws.
+
+    The recorded angles do not count among them: those of a few minutes, or of a keyboard, rarely suffice.
+    """
+    tests = {
+        "left, center and right camera in order": (one.order_95, min(one.order_95) > 0 or max(one.order_95) < 0),
+        "mirror": (one.mirror_95, max(one.mirror_95) < 0),
+    }
+    told = [
+        f"{name} ({_interval(interval)})"
+        for name, (interval, passed) in tests.items()
+        if not passed and (name == "mirror" or np.isfinite(one.cameras))
+    ]
+    if not told:
+        return []
+    return [
+        f"The first one does not pass: {'; '.join(told)}, 95 % of the draws. The right preparation may not be among "
+        "those tried, or the network does not know this road. Nothing below is sure."
+    ]
+
+
 def _verdict(evidence: Sequence[Evidence], name: str) -> str:
-    """Say of one thing that was tried whether the drive tells it."""
-    drawn, near = shares(evidence, name), rivals(evidence, name)
-    best = getattr(evidence[0].description, name)
-    if drawn[best] >= SURE and len(near) == 1 and evidence[0].reached >= WELL:
-        return f"clear: {name} {_value(best)}, first in {drawn[best]:.0%} of the draws, and nothing else comes near"
-    ties = ", ".join(f"{_value(value)} {score:.2f} ({drawn[value]:.0%} of the draws)" for value, score in near.items())
-    return f"not clear: {name} {ties}"
+    """Say of one thing that was tried which does best, or that the drive cannot tell."""
+    near = rivals(evidence, name)
+    best, others = getattr(evidence[0].description, name), {}
+    for one in evidence:
+        others.setdefault(getattr(one.description, name), one)
+    others = [(value, one) for value, one in others.items() if value not in near]
+    if len(near) == 1 and not failed(evidence[0]):
+        second = f"; next {_value(others[0][0])}, behind by {_interval(others[0][1].behind_95)}" if others else ""
+        return f"best: {name} {_value(best)}{second}"
+    ties = ", ".join(f"{_value(value)} {score:.2f}" for value, score in near.items())
+    return f"not clear: {name}, the drive cannot tell which: {ties}"
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    """Write an interval."""
+    return f"{interval[0]:.2f}...{interval[1]:.2f}"
 
 
 def _sign_and_unit(first: Evidence) -> list[str]:
@@ -179,8 +208,8 @@ def _sign_and_unit(first: Evidence) -> list[str]:
     return [
         *lines,
         "not told by these tests: whether its pictures were blurred, which matters little",
-        "Clear is how the network does best on this drive. How it was trained may be another thing: of ten published "
-        "ones five do best in other colors than their authors state, and two in another part of the frame.",
+        "Best is how the network does best on this drive. How it was trained may be another thing, on another road: of "
+        "nine published networks one does clearly better with another part of the frame than its author states.",
     ]
 
 
@@ -217,7 +246,11 @@ def command(options: argparse.Namespace, declared: dict[str, Any]) -> Iterator[s
     if options.write:
         check_output(Path(options.write), (".png", ".jpg", ".webp"))
     drive = load_drive(options.drive) if options.drive else None
-    found = inspect_file(path, options.trust_program, **declared)
+    try:
+        found = inspect_file(path, options.trust_program, **declared)
+    except LambdaError as error:
+        yield from [f"{path}: {_written_by(path)}", *error.listed]
+        raise
     yield from found.lines
     if drive is None:
         return
@@ -233,7 +266,7 @@ def command(options: argparse.Namespace, declared: dict[str, Any]) -> Iterator[s
     yield from report(evidence, drive)
     best = suggestion(evidence)
     if options.keep:
-        write_description(best, beside(path))
+        write_description(best, beside(path), path)
         yield f"{beside(path)}: written; look at what is not clear in it"
     if options.write:
         draw_seen(drive, best, found.raw, Path(options.write))
@@ -253,8 +286,8 @@ def draw_seen(drive: Drive, told: Description, raw: Raw, path: Path) -> None:
 
     frame = drive.frame(len(drive) // 2)
     size, crop = told.size or tuple(raw.input_shape[-3:-1]), told.crop or (0.0, 1.0)
-    picture = preprocess(frame, crop, size, **vision(told))
-    seen = to_color(picture, told.color_for(raw.input_shape[-1]), np)
+    picture = preprocess(frame, crop, told.color_at or size, **vision(told))
+    seen = in_its_color(picture, told, told.color_for(raw.input_shape[-1]), size)
     top, bottom = (round(share * len(frame)) for share in crop)
     shown = frame // 3
     shown[top:bottom] = frame[top:bottom]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 from zlib import crc32
 
 import numpy as np
@@ -47,6 +48,8 @@ class Network:
         The names of its convolutions, the first one first.
     source : Path or None
         The file that it was loaded from.
+    doubts : mapping
+        What is known of its answers to drives: see `steerlib.networks.plausibility`.
     """
 
     source: Path | None = None
@@ -62,18 +65,24 @@ class Network:
     ) -> None:
         self.name, self.size, self.crop, self.model, self._ask = name, tuple(size), crop, model, ask
         self.description = description
-        told = {} if description is None else description.told()
+        # After the color the network itself does the rest.
+        told = {} if description is None or description.color_at else description.told()
         self.resize, self.blur, self.blur_after = (
             told.get("resize", "area"),
             told.get("blur", 1),
             told.get("blur_after", 1),
         )
         self.layers: tuple[str, ...] = () if model is None else _convolutions(model)
+        self.doubts: WeakKeyDictionary[Drive, tuple[tuple[int, int], list[str]]] = WeakKeyDictionary()
         self._functions: dict[Hashable, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give what travels to another process: everything but what is traced here."""
-        return vars(self) | {"_functions": {}}
+        """Give what travels to another process: all but what is traced here, and what is known of drives here."""
+        return {name: value for name, value in vars(self).items() if name not in ("_functions", "doubts")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in another process."""
+        vars(self).update(state, _functions={}, doubts=WeakKeyDictionary())
 
     def __repr__(self) -> str:
         height, width = self.size
@@ -233,7 +242,7 @@ def as_network(
         A Keras model: see `steerlib.networks.one_form`. Its weights are copied, unless it has the form already, as
         `pilotnet` has: then what is trained later is seen. A function: from pictures (n, h, w, 3) float32 RGB in
         [0, 1] to (n,) degrees, positive to the right. A black box suits the methods that only ask; one that is made of
-        a file (it has an ``input_shape`` and ``ask``, see `steerlib.networks.raw`) is described as a Keras model is.
+        a file (it has an ``input_shape`` and ``ask``, `steerlib.networks.black_box`) is described as a Keras model is.
     name : str, optional
         What to call it. None: as the model or the function is called.
     size : (height, width), optional
@@ -274,7 +283,7 @@ def as_network(
         plain = not told and name is None
         kept, copied = vars(network).get("_steerlib", (None, 0))
         # What was copied may have been trained since.
-        if kept is not None and plain and (kept.model is network or copied == _checksum(network)):
+        if kept is not None and plain and (kept.model is network or copied == checksum(network)):
             return kept
         from steerlib.networks.one_form import one_form
 
@@ -291,10 +300,10 @@ def as_network(
         made = Network(name or model.name, size, crop, model, description=declared)
         if plain:
             # Past Keras, which would take it for a part of the model.
-            vars(network)["_steerlib"] = made, 0 if model is network else _checksum(network)
+            vars(network)["_steerlib"] = made, 0 if model is network else checksum(network)
         return made
     if hasattr(network, "ask") and hasattr(network, "input_shape"):
-        from steerlib.networks.raw import described_function
+        from steerlib.networks.black_box import described_function
 
         size, ask = described_function(network, declared)
         if crop is None and size != SIZE:
@@ -331,12 +340,12 @@ def is_keras_model(network: object) -> bool:
     return keras is not None and isinstance(network, keras.Model)
 
 
-def _checksum(model: keras.Model) -> int:
+def checksum(model: keras.Model) -> int:
     """Tell by a number whether the weights of a model are still the same."""
-    checksum = 0
+    found = 0
     for weights in model.get_weights():
-        checksum = crc32(np.ascontiguousarray(weights), checksum)
-    return checksum
+        found = crc32(np.ascontiguousarray(weights), found)
+    return found
 
 
 def _convolutions(model: keras.Model) -> tuple[str, ...]:

@@ -9,10 +9,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from steerlib.networks.colors import to_color
+from steerlib.networks.black_box import are_shares, in_its_color, in_range, output_place, state_of
 from steerlib.networks.description import Description
-from steerlib.networks.own_layers import Always, InSequence, ToColor
-from steerlib.networks.raw import are_shares, in_range, output_place, state_of
+from steerlib.networks.own_layers import AfterColor, Always, InSequence, ToColor
 
 MEAN_OF_CLASSES, IN_SEQUENCE = "mean_of_classes", "in_sequence"  # layers by which `Network` knows what it has
 # What comes before the first layer with weights, and neither normalizes nor tells anything of the range.
@@ -59,20 +58,23 @@ def one_form(model: keras.Model, description: Description | None = None) -> kera
     low, high = expected_range(model) if told.range is None else told.range
     color = told.color_for(shape[-1])
     plain = (low, high, color, told.to_radians) == (0.0, 1.0, "RGB", 1.0) and told.classes is None
-    if plain and _has_the_form(model, shape):
+    if plain and told.color_at is None and _has_the_form(model, shape):
         _place(model, told)
         return model
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     place, state = _place(model, told), state_for(model, taken, told)
 
-    picture = x = keras.Input((*size, 3), name="picture")
+    after_color = told.after_color(size)
+    picture = x = keras.Input((*(told.color_at or size), 3), name="picture")
     if len(shape) == 5:
         x = InSequence(shape[1], name=IN_SEQUENCE)(x)
     if color == "BGR":
         x = keras.ops.flip(x, axis=-1)
     elif color != "RGB":
         x = ToColor(color, name="to_its_color")(x)
+    if after_color:
+        x = AfterColor(**after_color, name="after_color")(x)
     if (low, high) != (0, 1):
         x = layers.Rescaling(high - low, low, name="to_its_range")(x)
     given = [Always(state[i], name=f"always_{i}")(picture) if i in state else x for i in range(len(inputs))]
@@ -81,8 +83,8 @@ def one_form(model: keras.Model, description: Description | None = None) -> kera
     if answer.dtype != "float32":
         answer = keras.ops.cast(answer, "float32")
 
-    seen = np.random.default_rng(0).random((1, *size, 3), np.float32)
-    numbers = in_range(to_color(seen, color, np), (low, high), shape)
+    seen = np.random.default_rng(0).random((1, *picture.shape[1:]), np.float32)
+    numbers = in_range(in_its_color(seen, told, color, size), (low, high), shape)
     before = _ask(
         model, [np.array([state[i]], np.float32) if i in state else numbers for i in range(len(inputs))], place
     )

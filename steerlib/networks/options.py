@@ -6,7 +6,7 @@ import argparse
 from fractions import Fraction
 from typing import Any
 
-from steerlib.drives.pictures import RESIZING
+from steerlib.drives.part import RESIZINGS
 from steerlib.networks.colors import COLORS
 from steerlib.networks.description import ROWS, UNITS
 
@@ -22,10 +22,12 @@ def add_options(parser: argparse.ArgumentParser, windows: bool = False) -> None:
     group.add_argument("--size", type=_window_or_size if windows else _size, action="append", help=sized)
     rows = 'what it sees of a frame: rows 60 to 134 of 160 are "60:135/160"; or fractions of the height, 0.4:1'
     group.add_argument("--crop", type=_crop, help=rows)
-    group.add_argument("--resize", choices=tuple(RESIZING), help="how that becomes its picture (default: area)")
+    group.add_argument("--resize", choices=RESIZINGS, help="how that becomes its picture (default: area)")
     group.add_argument("--blur", type=int, help="side of a Gaussian window in pixels before that, odd")
     group.add_argument("--blur-after", type=int, help="the same, after that")
     group.add_argument("--color", choices=COLORS, metavar="COLOR", help=f"one of {', '.join(COLORS)}")
+    text = "size of the part of a frame that is blurred and resized after its color was converted, such as 75x320"
+    group.add_argument("--color-at", type=_size, help=text)
     group.add_argument("--scale", type=_range, help="what black and white are: 0:1, 0:255, 0:1/255, --scale=-1:1")
     group.add_argument("--output", help="name or place of the output that is the angle")
     group.add_argument("--classes", type=_numbers, help="what the first and the last class mean, --classes=-1:1")
@@ -59,7 +61,7 @@ def declared(options: argparse.Namespace) -> dict[str, Any]:
         "replace": dict(options.replace) if options.replace else None,
         "state": state.get("", state) if state else None,
     }
-    same = ("crop", "resize", "blur", "blur_after", "color", "classes", "unit", "sign", "full_lock")
+    same = ("crop", "resize", "blur", "blur_after", "color", "color_at", "classes", "unit", "sign", "full_lock")
     found |= {name: getattr(options, name) for name in same}
     return {name: value for name, value in found.items() if value is not None}
 

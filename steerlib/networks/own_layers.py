@@ -5,10 +5,12 @@ They are registered with Keras, so that a file that holds them is loaded as safe
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
+from steerlib.networks.after_color import apply_steps, steps_after_color
 from steerlib.networks.colors import COLORS, channels_of, to_color
 
 
@@ -33,6 +35,28 @@ class ToColor(keras.layers.Layer):
     def get_config(self) -> dict:
         """Say what a file keeps."""
         return {**super().get_config(), "color": self.color}
+
+
+@keras.saving.register_keras_serializable("steerlib")
+class AfterColor(keras.layers.Layer):
+    """Blurs, resizes and blurs as OpenCV does to 8 bits, see `steerlib.networks.after_color`."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401
+        self.done = {name: settings.pop(name) for name in ("before", "after", "resize", "blur", "blur_after")}
+        super().__init__(**settings)
+        self.steps = steps_after_color(**self.done)
+
+    def call(self, pictures: keras.KerasTensor) -> keras.KerasTensor:
+        """Make (..., h, w, c) as small as the network's own picture."""
+        return apply_steps(pictures, self.steps, keras.ops)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Tell the size."""
+        return (*input_shape[:-3], *self.done["after"], input_shape[-1])
+
+    def get_config(self) -> dict:
+        """Say what a file keeps."""
+        return {**super().get_config(), **self.done}
 
 
 @keras.saving.register_keras_serializable("steerlib")

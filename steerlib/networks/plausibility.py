@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import warnings
+from zlib import crc32
 
 import numpy as np
 
 from steerlib.drives import Drive
-from steerlib.networks.network import Network
+from steerlib.networks.network import Network, checksum
 
 ASKED = 64  # frames
 FLAT = 0.05  # degrees: answers that vary by less do not steer
+FEWEST = 10  # frames: fewer say nothing of how answers vary
 ENOUGH = 30  # frames: in a few, on a straight road, hardly anybody is better than a constant
 HARDLY = 0.05  # of the spread of the recorded angles: it hardly steers
 WORSE = 1.1  # as large an error as a constant's is that of many networks where a keyboard steered
@@ -33,14 +35,29 @@ def plausible_answers(network: Network, drive: Drive) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for each doubt; none where there is none, or fewer than 10 frames could be read.
+        A sentence for each doubt; none where there is none, or fewer than 10 frames could be read. They are kept with
+        the network, and asked for anew where it was trained.
     """
-    pictures, recorded = [], []
-    for i in np.unique(np.linspace(0, len(drive) - 1, min(ASKED, len(drive))).astype(int)):
-        with suppress(ValueError, OSError):  # a frame that cannot be read is told of where it is shown
-            pictures.append(network.look(drive.frame(i), drive))
-            recorded.append(drive.angles[i])
-    return doubts_about(network.angles(np.stack(pictures)), np.array(recorded)) if len(pictures) >= 10 else []
+    if len(drive) < FEWEST:
+        return []
+    # The network may have been trained since, and the angles repaired.
+    state = 0 if network.model is None else checksum(network.model), crc32(drive.angles.tobytes())
+    kept = network.doubts.get(drive)
+    if kept is None or kept[0] != state:
+        asked = list(drive.spread(ASKED))
+        pictures = [network.look(frame, drive) for _, frame in asked]
+        recorded = drive.angles[[i for i, _ in asked]]
+        found = doubts_about(network.angles(np.stack(pictures)), recorded) if len(asked) >= FEWEST else []
+        network.doubts[drive] = kept = state, found
+    return kept[1]
+
+
+def warn_of_doubts(network: Network, drive: Drive, stacklevel: int = 3) -> None:
+    """Warn of what speaks against a network's answers to a drive, once: an `AnswerWarning`."""
+    known = network.doubts.get(drive)
+    doubts = plausible_answers(network, drive)
+    if doubts and (known is None or known[1] is not doubts):
+        warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=stacklevel)
 
 
 def doubts_about(answers: np.ndarray, recorded: np.ndarray) -> list[str]:
@@ -74,3 +91,10 @@ def in_words(network: Network, drive: Drive, doubts: list[str]) -> str:
     return (
         f"{told}. Maps explain these answers, right or wrong: python -m steerlib inspect tries how it wants to be asked"
     )
+
+
+def correlation_or_nan(one: np.ndarray, other: np.ndarray) -> float:
+    """Give Pearson's correlation of two arrays of one shape; NaN where one of them does not vary."""
+    if not np.size(one) or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(np.corrcoef(np.ravel(one), np.ravel(other))[0, 1])

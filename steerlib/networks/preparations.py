@@ -8,7 +8,8 @@ is tried, and ranked by what a network that steers must do when it is asked righ
 - in the mirrored picture it steers to the other side: the correlation is -1 at best;
 - its answers follow the recorded angles, smoothed over some frames, since a keyboard gives pulses.
 
-How sure the ranking is, is measured by repeating it on random parts of the drive.
+How sure the ranking is, is measured by repeating it on random parts of the drive: of what does not do significantly
+worse than the best, the drive cannot tell which is right. What does best need not be what it was trained with.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from steerlib.drives import Drive
 from steerlib.drives.drive import vision
-from steerlib.networks.colors import channels_of, to_color
+from steerlib.drives.pictures import to_unit
+from steerlib.networks.black_box import Raw, answers_in_degrees, in_its_color, in_range
+from steerlib.networks.colors import channels_of, pixels_to_color
 from steerlib.networks.description import Description
-from steerlib.networks.raw import Raw, answers_in_degrees, in_range
+from steerlib.networks.plausibility import correlation_or_nan
 
 SIMULATOR = (60 / 160, 135 / 160)  # rows of Udacity's simulator without sky and hood, as most of its networks see
 SIMULATOR_FRAME = (160, 320)
@@ -37,15 +40,8 @@ TRIED = ("crop", "resize", "color", "range", "output")  # of a description, as f
 FRAMES, BURST = 200, 25  # at most so many frames, so many of them one after the other
 FIRST_LOOK, KEPT = 24, 16  # frames on which all preparations are tried, and how many of them are tried on all frames
 SIGMA = 4.0  # frames: of the Gaussian by which angles and answers are smoothed
-BLOCK, RESAMPLED = 10, 400  # frames that are drawn together, and how often the drive is drawn anew
-SURE = 0.9  # share of the draws
-# By how much less than the best a right preparation may score: of ten published networks whose preparation is known,
-# most asked on 181 frames of a simulator driven with the keyboard, it was nothing for five, up to 0.35 for three, and
-# more for two that do better with the whole frame than with the part that their authors state. Chosen on these ten: for
-# others it is a guess.
-TIE = 0.4
-WELL = 2 / 3  # of what could be reached: below, nothing that was tried suits
-DEAD = 0.02  # share of the frames with the very same answer
+BLOCK = 15  # frames that are drawn together: 2 √π · SIGMA, within which smoothed angles resemble each other
+DRAWS, INTERVAL = 400, (0.025, 0.975)
 
 
 class Evidence(NamedTuple):
@@ -63,22 +59,26 @@ class Evidence(NamedTuple):
     spread: float  # their standard deviation
     same: float  # share of frames with the very same answer
     most: float  # the largest size of an answer
-    score: float  # the sum by which preparations are ranked
-    firsts: float  # share of the draws in which this one is first
+    score: float  # the sum by which preparations are ranked, at most `best_possible`
+    order_95: tuple[float, float] = (np.nan, np.nan)  # 95 % intervals: of `cameras` - `reverse`
+    mirror_95: tuple[float, float] = (np.nan, np.nan)
+    smoothed_95: tuple[float, float] = (np.nan, np.nan)
+    behind_95: tuple[float, float] = (np.nan, np.nan)  # of how much less than the best it scores on the same frames
 
     @property
-    def reached(self) -> float:
-        """The score as a share of what could be reached, with what the drive gives."""
-        return (
-            self.score / sum(np.isfinite(part) for part in (self.cameras, self.mirror, self.smoothed))
-            if self.score
-            else 0.0
-        )
+    def best_possible(self) -> int:
+        """The score of a network that passes each test that the drive allows."""
+        return int(np.isfinite([self.cameras, self.mirror, self.smoothed]).sum())
 
     @property
     def constant(self) -> bool:
         """Whether it answers next to nothing but one number."""
         return self.spread < 1e-3 * max(1.0, abs(self.mean))
+
+    @property
+    def may_be_best(self) -> bool:
+        """Whether the drive cannot tell it from the best: zero lies in the interval of what it is behind."""
+        return not self.behind_95[0] > 0
 
 
 class Answers(NamedTuple):
@@ -105,7 +105,7 @@ def find_preparation(
     Parameters
     ----------
     raw : Raw
-        The network as its file has it, see `steerlib.networks.raw`; `raw_model` makes one of a Keras model.
+        The network as its file has it, see `steerlib.networks.black_box`; `raw_model` makes one of a Keras model.
     drive : Drive
         With recorded angles or without.
     left, right : Drive, optional
@@ -137,20 +137,23 @@ def find_preparation(
     recorded = drive.angles[chosen].astype(np.float64)
 
     views = [drive, left, right] if left is not None and right is not None else [drive]
-    shape = raw.input_shape
+    shape, own = raw.input_shape, told.size or tuple(raw.input_shape[-3:-1])
 
     @lru_cache(maxsize=1)  # ways that differ in their range or output alone follow each other
     def see(key: tuple, frames: tuple) -> np.ndarray:
         crop, seen_so, color = key
-        size = told.size or tuple(shape[-3:-1])
-        small = [view.pixels(np.array(frames), size, crop, **dict(seen_so)) for view in views]
+        small = [view.pixels(np.array(frames), told.color_at or own, crop, **dict(seen_so)) for view in views]
         small.insert(1, small[0][:, :, ::-1])
-        return to_color(np.concatenate(small).astype(np.float32) / 255, color, np)
+        pixels = np.concatenate(small)
+        if told.color_at:
+            return in_its_color(pixels.astype(np.float32) / 255, told, color, own)
+        return pixels_to_color(pixels, color)
 
     @lru_cache(maxsize=1)
     def answer(key: tuple, range: tuple[float, float], frames: tuple) -> list:
         seen = see(key, frames)
-        return [raw.ask(in_range(part, range, shape)) for part in np.split(seen, np.arange(64, len(seen), 64))]
+        parts = np.split(seen, np.arange(64, len(seen), 64))
+        return [raw.ask(in_range(to_unit(part) if part.dtype == np.uint8 else part, range, shape)) for part in parts]
 
     def ask(way: Description, frames: np.ndarray) -> Answers:
         key = (way.crop, tuple(vision(way).items()), way.color)
@@ -163,13 +166,74 @@ def find_preparation(
     if len(ways) > KEPT:
         # A few frames of everywhere are enough to leave out what is nowhere near.
         few = np.unique(np.linspace(0, len(chosen) - 1, FIRST_LOOK).astype(int))
-        scores = [weigh(ask(way, chosen[few]), recorded[few], runs[few], False).score for way in progress(ways)]
-        ways = [ways[i] for i in np.argsort(scores, kind="stable")[::-1][:KEPT]]
+        answers = [ask(way, chosen[few]) for way in progress(ways)]
+        found = compare(ways, answers, recorded[few], runs[few], consecutive=False)
+        ways = [one.description for one in found[:KEPT] if one.may_be_best]
     answers = [ask(way, chosen) for way in progress(ways)]
-    found = [weigh(one, recorded, runs)._replace(description=way) for way, one in zip(ways, answers)]
-    firsts = _resampled(answers, recorded, runs)
-    found = [one._replace(firsts=share) for one, share in zip(found, firsts)]
+    found = compare(ways, answers, recorded, runs)
+    # How it is made smaller hardly counts, so it is tried last, where it may decide.
+    if told.resize is None and told.color_at is None and drive.frame(0).shape[:2] != own:
+        others = [dataclasses.replace(one.description, resize="linear") for one in found if one.may_be_best]
+        found = compare([*ways, *others], [*answers, *(ask(way, chosen) for way in progress(others))], recorded, runs)
+    return found
+
+
+def compare(
+    ways: Sequence[Description],
+    answers: Sequence[Answers],
+    recorded: np.ndarray,
+    runs: np.ndarray,
+    consecutive: bool = True,
+) -> list[Evidence]:
+    """Weigh what a network answers, asked in several ways, and say which of them the frames cannot tell apart.
+
+    Parameters
+    ----------
+    ways : sequence of Description
+    answers : sequence of Answers
+        To the same frames, for each way.
+    recorded, runs, consecutive
+        As for `weigh`.
+
+    Returns
+    -------
+    list of Evidence
+        The most plausible first, with 95 % intervals: Efron's percentile bootstrap over blocks of frames (Künsch 1989),
+        the same blocks for each way, so that what is said of their differences is not blurred by hard frames.
+    """
+    found = [
+        weigh(one, recorded, runs, consecutive, way.sign)._replace(description=way) for way, one in zip(ways, answers)
+    ]
+    block = BLOCK if consecutive else 1
+    blocks = np.split(np.arange(len(recorded)), range(block, len(recorded), block))
+    rng = np.random.default_rng(0)
+    draws = [np.concatenate([blocks[i] for i in rng.integers(len(blocks), size=len(blocks))]) for _ in range(DRAWS)]
+    best = int(np.argmax([one.score for one in found]))
+    parts = [_drawn(one, asked, recorded, runs, consecutive, draws) for one, asked in zip(found, answers)]  # (draws, 4)
+    intervals = [
+        [tuple(np.quantile(values, INTERVAL)) for values in (*part[:, :3].T, parts[best][:, 3] - part[:, 3])]
+        for part in parts
+    ]
+    names = ("order_95", "mirror_95", "smoothed_95", "behind_95")
+    found = [one._replace(**dict(zip(names, each))) for one, each in zip(found, intervals)]
     return sorted(found, key=lambda one: -one.score)
+
+
+def _drawn(
+    one: Evidence, answers: Answers, recorded: np.ndarray, runs: np.ndarray, consecutive: bool, draws: list[np.ndarray]
+) -> np.ndarray:
+    """Give order, mirror, smoothed and score for each draw of frames, (draws, 4)."""
+    soft, soft_recorded = (smooth(each, runs) if consecutive else each for each in (answers.center, recorded))
+    right, reverse = (np.nan, np.nan) if answers.left is None else _ordered(answers)
+    order = np.subtract(right, reverse, dtype=np.float64) * np.ones(len(recorded))
+    sign, made = one.description.sign or _sign(one.cameras - one.reverse, one.smoothed), []
+    for draw in draws:
+        center, known = answers.center[draw], draw[np.isfinite(recorded[draw])]
+        mirror = correlation_or_nan(center, answers.mirrored[draw])
+        smoothed = correlation_or_nan(soft[known], soft_recorded[known])
+        score = _score(order[draw].mean(), mirror, smoothed, center.mean(), center.std(), sign)
+        made.append((order[draw].mean(), mirror, smoothed, score))
+    return np.array(made)
 
 
 def plausible(
@@ -182,10 +246,10 @@ def plausible(
     """List the preparations that are tried for a network that takes a shape, (None, h, w, c)."""
     size, channels = told.size or tuple(shape[-3:-1]), shape[-1]
     frame = drive.frame(0).shape[:2]
-    whole, simulator = frame == size, frame == SIMULATOR_FRAME
+    whole, simulator = frame == (told.color_at or size), frame == SIMULATOR_FRAME
     choices = {
         "crop": [(0.0, 1.0)] if whole else list(dict.fromkeys([(0.0, 1.0), SIMULATOR if simulator else drive.crop])),
-        "resize": ["area"] if whole else ["area", "linear"],
+        "resize": ["area"],  # another one is tried at the end
         "color": [color for color in COLORS if channels_of(color) == channels],
         "range": list(ranges),
         "output": list(outputs),
@@ -204,7 +268,9 @@ def frames_to_ask(drive: Drive, most: int) -> tuple[np.ndarray, np.ndarray]:
     return chosen, drive.runs[chosen] * len(starts) + first // BURST
 
 
-def weigh(answers: Answers, recorded: np.ndarray, runs: np.ndarray, consecutive: bool = True) -> Evidence:
+def weigh(
+    answers: Answers, recorded: np.ndarray, runs: np.ndarray, consecutive: bool = True, sign: int | None = None
+) -> Evidence:
     """Measure what a network's answers say about the way in which it was asked.
 
     Parameters
@@ -215,6 +281,8 @@ def weigh(answers: Answers, recorded: np.ndarray, runs: np.ndarray, consecutive:
         Nothing is smoothed from one to the next.
     consecutive : bool
         Whether the frames of a run follow each other.
+    sign : {1, -1}, optional
+        Of the answer, where it is told; else the likelier one.
     """
     center = answers.center
     cameras = reverse = float("nan")
@@ -231,28 +299,33 @@ def weigh(answers: Answers, recorded: np.ndarray, runs: np.ndarray, consecutive:
         cameras=cameras,
         reverse=reverse,
         beside=beside,
-        mirror=_correlation(center, answers.mirrored),
-        agreement=_correlation(center[known], recorded[known]),
-        smoothed=_correlation(soft[known], soft_recorded[known]),
+        mirror=correlation_or_nan(center, answers.mirrored),
+        agreement=correlation_or_nan(center[known], recorded[known]),
+        smoothed=correlation_or_nan(soft[known], soft_recorded[known]),
         factor=float((soft[known] * soft_recorded[known]).sum()) / square if square else float("nan"),
         mean=float(center.mean()),
         spread=float(center.std()),
         same=float(counts.max() / len(center)) if counts.max() > 1 else 0.0,
         most=float(np.abs(center).max()),
         score=0.0,
-        firsts=0.0,
     )
-    return evidence._replace(score=_score(evidence.cameras - reverse, evidence.mirror, evidence.smoothed, evidence))
+    order, mirror, smoothed = cameras - reverse, evidence.mirror, evidence.smoothed
+    sign = sign or _sign(order, smoothed)
+    return evidence._replace(score=_score(order, mirror, smoothed, evidence.mean, evidence.spread, sign))
 
 
-def _score(order: float, mirror: float, smoothed: float, evidence: Evidence) -> float:
+def _sign(order: float, smoothed: float) -> int:
+    """Tell which sign of the answer is likelier, where it is not told."""
+    return -1 if np.nansum([order, smoothed]) < 0 else 1
+
+
+def _score(order: float, mirror: float, smoothed: float, mean: float, spread: float, sign: int) -> float:
     """Add up what speaks for a preparation: each part from -1 to 1, those that are not known left out."""
-    parts = np.array([order, -mirror, smoothed])
-    score = float(np.nansum(parts))
-    if evidence.constant or not np.isfinite(mirror):
+    score = float(np.nansum([sign * order, -mirror, sign * smoothed]))
+    if spread < 1e-3 * max(1.0, abs(mean)) or not np.isfinite(mirror):
         return score - 3  # the others say nothing about what does not vary
     # A road has bends to both sides: answers whose mean is far beyond their spread do not steer.
-    return score - min(1.0, max(0.0, abs(evidence.mean) / evidence.spread - 1.5) / 2)
+    return score - min(1.0, max(0.0, abs(mean) / spread - 1.5) / 2)
 
 
 def _ordered(answers: Answers) -> tuple[np.ndarray, np.ndarray]:
@@ -271,45 +344,10 @@ def smooth(values: np.ndarray, runs: np.ndarray) -> np.ndarray:
     return made
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlate; NaN where one of them does not vary."""
-    one, other = (values - values.mean() if len(values) else values for values in (one, other))
-    size = np.sqrt((one**2).sum() * (other**2).sum())
-    return float((one * other).sum() / size) if size > 1e-9 else float("nan")
-
-
-def _resampled(answers: list[Answers], recorded: np.ndarray, runs: np.ndarray) -> np.ndarray:
-    """Give the share of draws, of blocks of the frames with repetition, in which each preparation is first."""
-    rng, count = np.random.default_rng(0), len(recorded)
-    blocks = np.split(np.arange(count), range(BLOCK, count, BLOCK))
-    soft = [(smooth(one.center, runs), smooth(recorded, runs)) for one in answers]
-    wins = np.zeros(len(answers))
-    for _ in range(RESAMPLED):
-        drawn = np.concatenate([blocks[i] for i in rng.integers(len(blocks), size=len(blocks))])
-        known = drawn[np.isfinite(recorded[drawn])]
-        scores = []
-        for one, (mine, theirs) in zip(answers, soft):
-            part = Answers(*(None if values is None else values[drawn] for values in one))
-            order = np.nan if one.left is None else float(np.subtract(*(right.mean() for right in _ordered(part))))
-            facts = Evidence(*[np.nan] * 14)._replace(mean=part.center.mean(), spread=part.center.std())
-            mirror = _correlation(part.center, part.mirrored)
-            scores.append(_score(order, mirror, _correlation(mine[known], theirs[known]), facts))
-        wins[int(np.argmax(scores))] += 1
-    return wins / RESAMPLED
-
-
 def rivals(found: Sequence[Evidence], name: str) -> dict[object, float]:
-    """Give, for each value of one thing that was tried, the best score; only those that come near the best of all."""
+    """Give, for each value of one thing that was tried, the best score among those that may be the best of all."""
     best: dict[object, float] = {}
     for one in found:
-        best.setdefault(getattr(one.description, name), one.score)
-    return {value: score for value, score in best.items() if score > found[0].score - TIE}
-
-
-def shares(found: Sequence[Evidence], name: str) -> dict[object, float]:
-    """Add up, for each value of one thing that was tried, in which share of the draws it belongs to the first one."""
-    totals: dict[object, float] = {}
-    for one in found:
-        value = getattr(one.description, name)
-        totals[value] = totals.get(value, 0.0) + one.firsts
-    return dict(sorted(totals.items(), key=lambda item: -item[1]))
+        if one.may_be_best:
+            best.setdefault(getattr(one.description, name), one.score)
+    return best

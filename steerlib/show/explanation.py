@@ -1,7 +1,6 @@
 """A method's map over a frame, and the frames that decide on the scale which a whole drive shares (notebook 07)."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 import numpy as np
 
@@ -39,14 +38,12 @@ def sample_frames(drive: Drive, count: int) -> Iterator[np.ndarray]:
     count : int
         At most so many.
 
-    Yields
-    ------
-    (H, W, 3) uint8
+    Returns
+    -------
+    iterator of (H, W, 3) uint8
         Without those that cannot be read; these are reported where they are shown.
     """
-    for i in np.unique(np.linspace(0, len(drive) - 1, min(count, len(drive))).astype(int)):
-        with suppress(ValueError, OSError):
-            yield drive.frame(i)
+    return (frame for _, frame in drive.spread(count))
 
 
 def draw_over(picture: np.ndarray, map: np.ndarray, limit: float | None = None, width: int = 600) -> np.ndarray:

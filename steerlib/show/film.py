@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -19,7 +18,7 @@ from steerlib.maps import METHODS, check_settings, explain
 from steerlib.maps.evidence import evidence
 from steerlib.networks.curvature import bend_in_words
 from steerlib.networks.network import Network, as_network
-from steerlib.networks.plausibility import AnswerWarning, in_words, plausible_answers
+from steerlib.networks.plausibility import warn_of_doubts
 from steerlib.show import overlay
 from steerlib.show.explanation import sample_frames
 from steerlib.show.strip import GRAY, SAMPLE, SECONDS, Moment, draw_strip, even, over
@@ -110,8 +109,7 @@ def render_video(
     fps = _recorded_fps(drive) if fps is None else fps
     check_settings(settings)
     network = as_network(network)
-    if doubts := plausible_answers(network, drive):
-        warnings.warn(in_words(network, drive, doubts), AnswerWarning, stacklevel=2)
+    warn_of_doubts(network, drive)
     frames = film_frames(drive, network, methods, fps, width, maps, factor=factor, bends=bends, **settings)
     return write_film(tqdm(frames, path.name, len(drive), unit="frame", disable=not progress), path, fps, crf, times)
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from steerlib.networks.plausibility import correlation_or_nan
+
 
 class Score(NamedTuple):
     """A mean over frames."""
@@ -55,10 +57,8 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
 
 def correlation(one: ArrayLike, other: ArrayLike) -> float:
     """Give Pearson's correlation of two arrays of one shape; 0 where one is constant (notebook 05)."""
-    one, other = (np.asarray(values, np.float64).ravel() for values in (one, other))
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    found = correlation_or_nan(*(np.asarray(values, np.float64).ravel() for values in (one, other)))
+    return found if np.isfinite(found) else 0.0
 
 
 def magnitude_of(map: np.ndarray, like: np.ndarray) -> np.ndarray:

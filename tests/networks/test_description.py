@@ -9,7 +9,7 @@ from keras import layers
 from steerlib.drives import Drive, preprocess
 from steerlib.maps import METHODS, explain
 from steerlib.maps.gradients import image_gradients
-from steerlib.networks.colors import COLORS, SWAPPED, channels_of, to_color
+from steerlib.networks.colors import COLORS, SWAPPED, channels_of, pixels_to_color, to_color
 from steerlib.networks.description import RANGES, Description, described, read_description, write_description
 from steerlib.networks.files import load_network, save_network
 from steerlib.networks.network import as_network
@@ -58,6 +58,7 @@ def test_colors_are_opencvs_up_to_rounding(color):
     given = rgb[..., ::-1].copy() if color.endswith(SWAPPED) else rgb
     expected = OPENCV[color.removesuffix(SWAPPED)](given).astype(float)
     found = 255 * to_color(rgb / np.float32(255), color, np)
+    np.testing.assert_array_equal(pixels_to_color(rgb[np.newaxis], color)[0], expected)
     apart = np.abs(found - expected)
     if color.startswith(("HSV", "HLS")):  # a circle
         apart[..., 0] = np.minimum(apart[..., 0], 180 - apart[..., 0])
@@ -229,6 +230,7 @@ def test_a_description_goes_to_its_file_and_comes_back(tmp_path):
         blur=3,
         blur_after=5,
         color="YUV-swapped",
+        color_at=(75, 320),
         range=(0, 1 / 255),
         output='an "odd" \\ näme\n',
         classes=(-1, 0.5, 1),

@@ -1,18 +1,22 @@
 """What inspect finds out of networks whose preparation is known, because they were made so."""
 
+import dataclasses
+import json
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from steerlib.__main__ import main
-from steerlib.drives import Drive, load_drive
+from steerlib.drives import Drive, load_drive, read_frame
+from steerlib.networks.black_box import RawModel
 from steerlib.networks.description import Description, read_description
-from steerlib.networks.inspect import inspect_file, inspect_on, report, suggestion
+from steerlib.networks.inspect import failed, inspect_file, inspect_on, report, suggestion
 from steerlib.networks.network import as_network
 from steerlib.networks.plausibility import doubts_about, plausible_answers
 from steerlib.networks.preparations import RANGES, find_preparation, rivals
-from steerlib.networks.raw import RawModel
 
 COUNT, SIZE = 60, (24, 40)
 
@@ -58,9 +62,11 @@ def test_color_and_crop_of_a_network_that_reads_one_channel_are_found(channel, c
     found = find_preparation(RawModel(red_reader(channel), Description()), *drives(), ranges=[(0.0, 1.0)])
     best = found[0]
     assert (best.description.color, best.description.crop) == (color, (0.5, 1.0))
-    assert best.mirror < -0.9 and best.cameras > 0.9 and best.smoothed > 0.9 and best.firsts > 0
+    assert best.mirror < -0.9 and best.cameras > 0.9 and best.smoothed > 0.9
+    assert best.may_be_best and best.order_95[0] > 0
     lines = "\n".join(report(found, drives()[0]))
-    assert "clear: crop (0.5, 1)" in lines and "clear: a positive answer steers right" in lines
+    # 60 frames are four blocks, too few to be sure of all.
+    assert next(iter(rivals(found, "color"))) == color and "clear: a positive answer steers right" in lines
     assert suggestion(found).sign == 1
 
 
@@ -141,21 +147,118 @@ def test_the_command_line_tells_and_keeps(tmp_path, capsys, monkeypatch):
         == 0
     )
     told = capsys.readouterr().out
-    assert "clear: crop (0.5, 1)" in told and (tmp_path / "seen.png").stat().st_size > 1000
+    assert "RGB, 0...1, 50.0% to 100.0% of the height" in told and (tmp_path / "seen.png").stat().st_size > 1000
     kept = read_description(tmp_path / "mine.toml")
     assert (kept["color"], kept["crop"], kept["unit"], kept["sign"]) == ("RGB", (0.5, 1.0), "fraction", 1)
     assert main(["inspect", "mine.keras"]) == 0
     assert "color='RGB'" in capsys.readouterr().out
 
 
+def test_doubts_are_said_once_by_every_way_to_an_explanation(tmp_path):
+    """Asked as it must not be: a network that wants BGR, given the blue decoys."""
+    from steerlib.show.explorers import compare, frames, occlusion
+    from steerlib.show.film import render_video
+
+    network, drive = as_network(red_reader(2), crop=(0.5, 1.0), size=SIZE), drives()[0].subset(range(30))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            render_video(drive, network, "grad-cam", tmp_path / "film.mp4", progress=False)
+    assert len([one for one in caught if "Maps explain these answers" in str(one.message)]) == 1
+    for explore in (occlusion, compare):
+        explorer = explore(network, drive)
+        assert "Doubtful answers." in explorer.doubt.value and "larger than that of a constant" in explorer.doubt.value
+        explorer.close()
+    right = as_network(red_reader(0), crop=(0.5, 1.0), size=SIZE)
+    for explorer in (frames(drive), frames(drive, right)):
+        assert "larger than that of a constant" not in explorer.doubt.value
+        explorer.close()
+
+
+def test_doubts_are_asked_for_anew_where_something_changed():
+    drive, model = drives()[0], red_reader(0)
+    network = as_network(model, crop=(0.5, 1.0), size=SIZE)
+    assert not any("larger than" in doubt for doubt in plausible_answers(network, drive))
+    drive.angles = -drive.angles
+    assert "larger than that of a constant" in plausible_answers(network, drive)[-1]
+    network.model.get_layer("angle").set_weights([np.zeros((np.prod(SIZE), 1))])
+    assert "it is dead" in plausible_answers(network, drive)[0]
+
+
+# Of each published network whose road is known: what its SOURCE.txt states, and others, of which some did best when all
+# were tried. "first": it does best. "tied": the drive cannot tell it from the best. "fails": it does not pass its own
+# tests, and that is said. "behind": another one does clearly better, and the last line says what that means.
+CROP, WHOLE = (60 / 160, 135 / 160), (0.0, 1.0)
+NAMED = {
+    "dventimiglia_k231_weights_json/model.h5": ({}, [("RGB", WHOLE), ("BGR", WHOLE)], "tied"),
+    "eljefec_k1_crop_lambda_1x1/model.h5": (
+        {"replace": {"lambda_5": "x/255-0.5"}},
+        [("BGR", WHOLE), ("RGB", WHOLE)],
+        "tied",
+    ),
+    "marcomarasca_k1_functional_bn/model.h5": (
+        {"replace": {"lambda_1": "x/255-0.5"}},
+        [("YUV-swapped", CROP), ("YUV-swapped", WHOLE), ("BGR", CROP)],
+        "first",
+    ),
+    "naoki_k1_yuv/model.h5": (
+        {"replace": {"lambda_1": "x/127.5-1"}},
+        [("YUV-swapped", CROP), ("RGB", WHOLE)],
+        "fails",
+    ),
+    "ninoxing_k224_nolambda/model.h5": ({}, [("YUV", CROP), ("BGR", WHOLE)], "behind"),
+    "saad_h5_by_keras333/nvidia_model.h5": ({}, [("YUV", CROP), ("YUV-swapped", CROP)], "tied"),
+    "sgalkin_k208_160x320_yuv/model.h5": (
+        {"replace": {"lambda_19": "x", "lambda_20": "2*x/255-1"}},
+        [("YUV-swapped", WHOLE), ("RGB", WHOLE)],
+        "tied",
+    ),
+    "sunchit_keras_v3/self_driving_model.keras": ({}, [("YUV", CROP), ("YUV-swapped", CROP)], "tied"),
+}
+
+
+# Larger pictures, or much like others here: with ``make test-networks``.
+SLOW = [name for name in NAMED if name.startswith(("eljefec", "sgalkin", "saad", "dventimiglia"))]
+
+
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
-def test_a_published_network_is_ranked_and_its_ties_are_told(real_drives):
-    """SOURCE.txt: YUV of today, rows 60 to 134; the YUV of old OpenCV scores nearly as well on these frames."""
-    path = real_drives / "networks" / "sunchit_keras_v3" / "self_driving_model.keras"
-    found = inspect_file(path, range=(0, 1), resize="area")
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NAMED])
+def test_what_is_stated_of_a_published_network_is_first_or_the_verdict_says_why(name, real_drives, monkeypatch):
+    known, ways, expected = NAMED[name]
+    found = inspect_file(real_drives / "networks" / name, **known)
+    told = dataclasses.replace(found.told, range=found.ranges[0], resize="linear", sign=1)
+    ways = [dataclasses.replace(told, color=color, crop=crop) for color, crop in ways]
+    monkeypatch.setattr("steerlib.networks.preparations.plausible", lambda *_: ways)
     views = [load_drive(real_drives / "udacity-sim", camera) for camera in ("center", "left", "right")]
-    evidence = inspect_on(found, *(view.subset(range(40, 160)) for view in views))
-    assert evidence[0].description.crop == pytest.approx((0.375, 0.84375))
-    assert evidence[0].mirror < -0.7 and evidence[0].cameras > 0.8
-    assert "YUV" in rivals(evidence, "color")
-    assert [line for line in report(evidence, views[0]) if line.startswith("not clear: color")]
+    evidence = inspect_on(found._replace(told=told), *views)
+    (stated,) = (one for one in evidence if one.description == ways[0])
+    lines = report(evidence, views[0])
+    if expected == "first":
+        assert stated is evidence[0]
+    if expected in ("first", "tied"):
+        assert stated.may_be_best and not failed(stated)
+        assert ways[0].color in rivals(evidence, "color") and ways[0].crop in rivals(evidence, "crop")
+    if expected == "fails":
+        assert "cameras in order" in failed(stated)[0] or "camera in order" in failed(stated)[0]
+    if expected == "behind":
+        assert stated.behind_95[0] > 0 and any(line.startswith("best: crop (0, 1)") for line in lines)
+        assert "another part of the frame than its author states" in lines[-1]
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+@pytest.mark.parametrize("name", ["donkey_linear_palevich/mypilot.h5", "onnx_pilotnet_gray/nvidia_pilotnet.onnx"])
+def test_networks_of_one_camera_are_ranked_by_the_mirror_and_the_angles(name, real_drives):
+    folder = real_drives / "networks" / name.split("/")[0]
+    if name.endswith("onnx"):  # two pictures are no drive
+        pytest.importorskip("onnxruntime")
+        found = inspect_file(real_drives / "networks" / name)
+        with pytest.raises(ValueError, match="to find out anything 20 are needed"):
+            frames = [read_frame(path) for path in sorted(folder.glob("*.png"))]
+            inspect_on(found, Drive.from_arrays("lanes", frames, np.zeros(len(frames))))
+        return
+    rows = json.loads((folder / "drive" / "labels.json").read_text())[::3]
+    frames = [read_frame(folder / "drive" / row[0]) for row in rows]
+    drive = Drive.from_arrays("donkey", frames, 16 * np.array([row[1] for row in rows]))
+    found = inspect_file(real_drives / "networks" / name, range=(0, 1), output="n_outputs0")
+    evidence = inspect_on(found, drive)
+    assert "RGB" in rivals(evidence, "color") and evidence[0].smoothed > 0.8 and not failed(evidence[0])

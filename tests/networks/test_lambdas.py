@@ -12,9 +12,11 @@ from files_made import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steerlib.__main__ import main
 from steerlib.networks.cells_to_pixels import cell_centers
 from steerlib.networks.files import load_network
 from steerlib.networks.formats import Choices, read
+from steerlib.networks.formats.lambdas import list_layers
 from steerlib.networks.formats.replacement import layers_for
 from steerlib.networks.network import as_network
 
@@ -138,6 +140,26 @@ def test_a_lambda_is_described_and_replaced_and_never_run(form, tmp_path):
     assert not (tmp_path / "pwned").exists()
     network = load_network(path, replace={"lambda_1": "x/127.5-1"})
     np.testing.assert_allclose(network.angles(seen / 255), np.degrees(expected[:, 0]), rtol=1e-3, atol=1e-2)
+
+
+def test_inspect_lists_the_layers_of_a_file_whose_lambda_is_not_replaced(tmp_path, capsys):
+    path, *_ = lambda_file(tmp_path / "net.h5", evil(tmp_path / "pwned")["base64"])
+    assert main(["inspect", str(path)]) == 2
+    told = capsys.readouterr()
+    lines = {line.split()[0]: line for line in told.out.splitlines()[1:]}
+    assert "Lambda" in lines["lambda_1"] and "code, never run" in lines["lambda_1"]
+    assert "Flatten" in lines["flat"] and "units 1" in lines["angle"] + lines["angle"].replace("output_dim", "units")
+    assert '--replace lambda_1="x/127.5-1"' in told.err and not (tmp_path / "pwned").exists()
+
+
+def test_a_list_of_layers_shows_nothing_strange():
+    deep = {
+        "class_name": "Dense\x1b[2J",
+        "config": {"name": "a\nb" * 99, "units": [[[1]]], "rate": "\x1b]0;x", "p": 0.5},
+    }
+    (line,) = list_layers({"class_name": "Model", "config": {"layers": [deep]}})
+    assert len(line) < 140 and line.isprintable() and "units" not in line and "p 0.5" in line
+    assert list_layers({"config": {"layers": [deep] * 300}})[-1] == "  and 100 more"
 
 
 def cutting(x):

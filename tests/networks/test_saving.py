@@ -1,7 +1,10 @@
 """Networks that are saved, and loaded again; files that are no steering network."""
 
+import os
 import sys
 import zipfile
+from contextlib import suppress
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -144,6 +147,40 @@ def test_a_failed_save_leaves_the_older_network(models_folder, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         save_network(constant_network(0.2), "mine")
     assert path.read_bytes() == before and list(models_folder.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("moment", range(3))  # before the first or the second file takes its name, or the old one goes
+@pytest.mark.parametrize(("old", "new"), [({}, (0.2, 0.9)), ((0.2, 0.9), {}), ((0.2, 0.9), (0.5, 1.0))])
+def test_a_description_is_not_used_beside_another_network(old, new, moment, models_folder, monkeypatch):
+    """A program that is killed between the network and its description: both are found, or it is said."""
+    old, new = ({"crop": crop} if crop else {} for crop in (old, new))
+    path = save_network(as_network(constant_network(0.1), **old), "mine")
+    calls, replace = [], os.replace
+
+    def until_killed(source, target):
+        calls.append(target)
+        if len(calls) > moment:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr("steerlib.writing.os.replace", until_killed)
+        patch.setattr(Path, "unlink", killed)
+        save_network(as_network(constant_network(0.2), **new), "mine")
+    assert calls
+    whole = {round(0.1, 3): old.get("crop"), round(0.2, 3): new.get("crop")}
+    try:
+        found = load_network(path)
+    except ValueError as error:
+        assert "was written for another mine.keras" in str(error)
+        path.with_suffix(".toml").unlink()  # as it says
+        assert load_network(path).crop is None
+    else:
+        answer = np.radians(found.angle(np.zeros((66, 200, 3), np.float32)))
+        assert found.crop == whole[round(float(answer), 3)]
 
 
 def test_a_missing_network_is_named_beside_those_that_exist(tmp_path):

@@ -46,6 +46,7 @@ def cases() -> Iterator[Case]:
     for name, (description, told) in DESCRIPTIONS.items():
         yield Case(f"HDF5 whose description {name}", partial(described, description), told)
     yield Case("a description of 200 MB", long_text, "model.json has 200,000,000 bytes: expected at most")
+    yield Case("a description beside another network", another, "net.toml: was written for another net.h5")
     yield Case("a description without weights", lonely, "expected its weights beside it, model.h5")
     yield Case("an ONNX file", good_onnx)
     outside = onnx_bytes(kernel=dense(90)[0], external="../../etc/passwd")
@@ -139,7 +140,10 @@ def _kept_outside(group: h5py.Group, folder: Path) -> None:
 def _link(target: str) -> Callable[[h5py.Group, Path], None]:
     def make(group: h5py.Group, folder: Path) -> None:
         secret = str(folder / "secret" / "secret.h5")
-        group["kernel:0"] = h5py.SoftLink("/nowhere") if target == "soft" else h5py.ExternalLink(secret, "kernel")
+        own = f"{group.name}/kernel:0"
+        links = {"soft": h5py.SoftLink("/nowhere"), "external": h5py.ExternalLink(secret, "kernel")}
+        links |= {"itself": h5py.SoftLink(own), "itself, by its file": h5py.ExternalLink(group.file.filename, own)}
+        group["kernel:0"] = links[target]
 
     return make
 
@@ -174,6 +178,11 @@ def _names(name: str, value: object) -> Callable[[h5py.File, Path], None]:
 INSIDE: dict[str, tuple[Callable, str]] = {
     "with a link to another file": (_instead(_link("external")), "is a link to somewhere else"),
     "with a link to nowhere": (_instead(_link("soft")), "is a link to somewhere else"),
+    "with a link to itself": (_instead(_link("itself")), "is a link to somewhere else"),
+    "with a link to itself by the name of its file": (
+        _instead(_link("itself, by its file")),
+        "is a link to somewhere else",
+    ),
     "whose weights are a link": (_group_link, "'model_weights' is a link to somewhere else"),
     "with weights of several files": (_instead(_virtual), "its weights lie outside of the file"),
     "with weights in another file": (_instead(_kept_outside), "its weights lie outside of the file"),
@@ -262,6 +271,13 @@ def long_text(folder: Path) -> str:
     with (folder / "model.json").open("wb") as file:
         file.truncate(200_000_000)
     return asked(folder / "model.h5")
+
+
+def another(folder: Path) -> str:
+    """Load a network beside which the description of an older one of its name was left."""
+    path = write_h5(folder / "net.h5", GOOD, WEIGHTS)
+    (folder / "net.toml").write_text(f'sha256 = "{"0" * 64}"\nsign = -1\n')
+    return asked(path)
 
 
 def lonely(folder: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from steerlib.networks.formats.lambdas import KINDS, Lambda, around, check_replacements, describe, hint, name_of
+from steerlib.networks.formats.lambdas import KINDS, Lambda, LambdaError, around, check_replacements, hint, name_of
 from steerlib.networks.formats.legacy_layers import layer_of, turned
 from steerlib.networks.formats.replacement import layers_for
 
@@ -118,7 +118,7 @@ def build(description: dict, reading: Reading) -> keras.Model:
         raise ValueError(f"{reading.where}: its description is not that of a Keras model") from error
     check_replacements(reading.where, reading.replace, reading.met)
     if reading.lambdas:
-        raise ValueError(describe(reading.where, reading.lambdas))
+        raise LambdaError(reading.where, reading.lambdas, description)
     return model
 
 

@@ -85,7 +85,7 @@ def _replaced(description: dict, path: Path, choices: Choices) -> list[str]:
     import keras
 
     from steerlib.networks.formats.graph import stand_in
-    from steerlib.networks.formats.lambdas import KINDS, Lambda, around, describe, hint, name_of, walk
+    from steerlib.networks.formats.lambdas import KINDS, Lambda, LambdaError, around, hint, name_of, walk
 
     names, open_ = [], []
     for specs, place, spec in list(walk(description)):
@@ -110,7 +110,7 @@ def _replaced(description: dict, path: Path, choices: Choices) -> list[str]:
         spec.update(keras.saving.serialize_keras_object(one) | kept)
         spec["config"]["name"] = name
     if open_:
-        raise ValueError(describe(str(path), open_))
+        raise LambdaError(str(path), open_, description)
     return names
 
 

@@ -15,7 +15,11 @@ from typing import Any
 KINDS = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 USUAL = {(127.5, 1.0): "x/127.5-1", (0.5, 255.0): "x/255-0.5", (1.0, 2.0, 255.0): "2*x/255-1", (255.0,): "x/255"}
 USUAL |= {(1.0, 127.5): "x/127.5-1", (): "x", (128.0,): "(x-128)/128", (1.0, 128.0): "x/128-1"}
-NAME = re.compile(r"[^\w.-]+")
+NAME, PLAIN = re.compile(r"[^\w.-]+"), re.compile(r"[^\w.,()\[\]' -]+")
+# What a list of layers shows of them, in the words of Keras 1 and of later ones.
+TOLD = ("filters", "nb_filter", "kernel_size", "nb_row", "nb_col", "strides", "subsample", "pool_size", "cropping")
+TOLD += ("units", "output_dim", "activation", "rate", "p")
+MOST_LISTED = 200
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,44 @@ class Lambda:
     before: str
     after: str
     numbers: tuple[float, ...] | None
+
+
+class LambdaError(ValueError):
+    """A file holds Lambdas for which nothing is said.
+
+    Attributes
+    ----------
+    listed : list of str
+        The file's layers, a line each, as its text has them.
+    """
+
+    def __init__(self, where: str, found: list[Lambda], description: object) -> None:
+        super().__init__(describe(where, found))
+        self.listed = list_layers(description)
+
+
+def list_layers(description: object) -> list[str]:
+    """Write a line for each layer of a description, without building any: its name, its kind, what is said of it."""
+    lines = []
+    for _, _, spec in walk(description):
+        config, kind = spec.get("config"), str(spec.get("class_name"))
+        if isinstance(config, dict) and isinstance(config.get("layers"), list):
+            continue  # a model inside; its layers follow
+        said = [f"{key} {config[key]}" for key in TOLD if _plain(config.get(key))] if isinstance(config, dict) else []
+        said += ["code, never run"] * (kind in KINDS)
+        told = ", ".join(said)[:80]
+        lines.append(
+            f"  {NAME.sub('_', name_of(spec))[:24]:24s} {NAME.sub('_', kind)[:22]:22s} {PLAIN.sub('_', told)}".rstrip()
+        )
+    more = len(lines) - MOST_LISTED
+    return lines if more <= 0 else [*lines[:MOST_LISTED], f"  and {more:,} more"]
+
+
+def _plain(value: object, depth: int = 0) -> bool:
+    """Tell text, numbers, and lists of them that are short enough to be shown."""
+    if isinstance(value, list):
+        return depth < 2 and len(value) < 5 and all(_plain(one, depth + 1) for one in value)
+    return isinstance(value, str | int | float)
 
 
 def hint(config: Any) -> tuple[float, ...] | None:  # noqa: ANN401

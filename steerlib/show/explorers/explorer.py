@@ -8,6 +8,7 @@ value of a control does what a hand on the slider does, and the next line finds 
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from time import perf_counter
@@ -24,6 +25,7 @@ from steerlib.drives import Drive, crop_road, preprocess
 from steerlib.drives.drive import vision
 from steerlib.networks.network import Network, as_network, is_keras_model
 from steerlib.networks.pilotnet import SIZE
+from steerlib.networks.plausibility import in_words, plausible_answers
 from steerlib.show import overlay
 from steerlib.show.explanation import sample_frames
 from steerlib.show.explorers.controls import row_of, slider
@@ -87,8 +89,9 @@ class Explorer(widgets.VBox):
         Where to begin.
 
     The attribute `frame` is the slider; `picture` an image of constant size whose tooltip says what it shows;
-    `readout` the angles, the time taken and what to see; `code` the lines that draw it; `error` what went wrong, or
-    empty; `map` the values that are drawn, None where there are none.
+    `readout` the angles, the time taken and what to see; `doubt` what speaks against its answers to the drive, or
+    empty; `code` the lines that draw it; `error` what went wrong, or empty; `map` the values that are drawn, None where
+    there are none.
     """
 
     words = ("predicted", "recorded")
@@ -125,12 +128,13 @@ class Explorer(widgets.VBox):
         self.forward.on_click(lambda _: self._step(1))
         self.picture = Picture(format="jpeg", layout={"width": f"{WIDTH}px", "max_width": "100%"})
         self.readout, self.error, self.code = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.doubt = widgets.HTML(_doubt(self.network, drive))
         lines = widgets.Accordion([self.code], titles=["Copy the code that draws this picture"], selected_index=None)
         for control in (self.frame, *controls.values()):
             control.observe(self._update, "value")
         self._update()
         steps, settings = row_of(self.back, self.frame, self.forward, self.play), row_of(*controls.values())
-        super().__init__([steps, settings, self.error, self.picture, self.readout, lines])
+        super().__init__([steps, settings, self.doubt, self.error, self.picture, self.readout, lines])
 
     def close(self) -> None:
         """Take the explorer off the page, and stop what it is computing."""
@@ -244,6 +248,17 @@ def name_of(thing: object, default: str) -> str:
 
     names = getattr(get_ipython(), "user_ns", {})
     return next((name for name, value in names.items() if not name.startswith("_") and is_it(value)), default)
+
+
+def _doubt(network: Network | None, drive: Drive) -> str:
+    """Say what speaks against the answers that are explained; what cannot be answered at all is said by the picture."""
+    if network is None or not isinstance(drive, Drive):  # a rendered road
+        return ""
+    with suppress(ValueError):
+        if doubts := plausible_answers(network, drive):
+            told = escape(in_words(network, drive, doubts))
+            return f'<div role="note" style="color: #8a5300"><b>Doubtful answers.</b> {told}</div>'
+    return ""
 
 
 def _page_asks() -> bool:

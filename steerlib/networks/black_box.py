@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from steerlib.networks.after_color import apply_steps, steps_after_color
 from steerlib.networks.colors import to_color
 from steerlib.networks.description import Description
 
@@ -67,7 +68,7 @@ def described_function(raw: Raw, told: Description) -> tuple[tuple[int, int], Ca
     Returns
     -------
     size : (height, width)
-        Of its picture.
+        Of its RGB picture.
     function
         From (n, h, w, 3) float32 RGB in [0, 1] to (n,) float64 degrees, positive to the right.
 
@@ -89,8 +90,9 @@ def described_function(raw: Raw, told: Description) -> tuple[tuple[int, int], Ca
         raise ValueError(f"network {raw.name!r} takes one picture and nothing beside it: state={told.state!r}")
 
     def degrees(pictures: np.ndarray) -> np.ndarray:
-        return answers_in_degrees(raw.ask(numbers_of(pictures, told, shape)), told, raw.name)
+        return answers_in_degrees(raw.ask(numbers_of(pictures, told, (*shape[:-3], *own, shape[-1]))), told, raw.name)
 
+    own, size = size, told.color_at or size
     degrees(np.zeros((1, *size, 3), np.float32))  # an output that is not understood is refused here, not later
     return size, degrees
 
@@ -109,9 +111,14 @@ def numbers_of(pictures: np.ndarray, told: Description, shape: tuple) -> np.ndar
     -------
     (n, h, w, c) or (n, t, h, w, c) float32
     """
-    color = told.color_for(shape[-1])
-    seen = pictures if color == "RGB" else to_color(pictures, color, np)
+    seen = in_its_color(pictures, told, told.color_for(shape[-1]), shape[-3:-1])
     return in_range(seen, told.range or (0.0, 1.0), shape)
+
+
+def in_its_color(pictures: np.ndarray, told: Description, color: str, size: tuple[int, int]) -> np.ndarray:
+    """Turn RGB pictures (n, h, w, 3) in [0, 1] into a network's colors, and what is told to come after that."""
+    seen, after_color = to_color(pictures, color, np), told.after_color(size)
+    return apply_steps(seen, steps_after_color(**after_color), np) if after_color else seen
 
 
 def in_range(seen: np.ndarray, range: tuple[float, float], shape: tuple) -> np.ndarray:
