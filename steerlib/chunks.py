@@ -113,7 +113,13 @@ def _client(workers: int | None, scheduler: str | None, threads: int) -> Iterato
             limits = dict.fromkeys(_LIMITS, str(threads))
             try:
                 cluster = LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, env=limits, silence_logs=50
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    memory_limit=0,
+                    env=limits,
+                    silence_logs=50,
+                    dashboard_address="127.0.0.1:0",  # any port that is free, seen from this machine alone
                 )
             except RuntimeError as error:
                 advice = 'a script that starts workers needs `if __name__ == "__main__":`'

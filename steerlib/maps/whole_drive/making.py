@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LARGEST, SMALLEST = 256, 32  # frames of a chunk: of a long drive, of a short one
 MEMORY = 2**26  # bytes of the maps of a chunk, as float32: pictures of other networks may be larger than PilotNet's
+BATCH = 64  # pictures that go through the network at once: activations and gradients of more would take most memory
 FIXED = {"target": "right", "signed": True, "enlarged": True}  # so that every signed map is positive for right
 SENT = ("network", "frames", "maps")
 
@@ -172,13 +173,13 @@ def make_chunk(tools: Tools, chunk: Chunk) -> dict[str, np.ndarray] | None:
         return found
 
     empty = np.zeros((0, *network.size), np.float32)
-    arrays["angle"] = all_frames(np.zeros(0, np.float32) if pictures is None else network.angles(pictures))
+    arrays["angle"] = all_frames(np.zeros(0, np.float32) if pictures is None else network.angles(pictures, BATCH))
     for name, settings in job.methods.items():
         made = empty if pictures is None else _maps(METHODS[name], network, pictures, settings)
         # A single number that is none must not be spread over its map by the scale.
         finite = np.isfinite(made).all(axis=(1, 2))
         arrays["state"][np.flatnonzero(readable)[~finite]] = store.NOT_FINITE
-        made = np.where(finite[:, np.newaxis, np.newaxis], made, np.float32(np.nan))
+        made[~finite] = np.nan
         shares, scale = store.encode(made)
         sides = np.array([evidence(map) for map in made], np.float32).reshape(-1, 2)
         for own, values in zip(store.OWN, (shares, scale, *sides.T)):
@@ -191,10 +192,11 @@ def make_chunk(tools: Tools, chunk: Chunk) -> dict[str, np.ndarray] | None:
 
 
 def _maps(method: Any, network: Network, pictures: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:  # noqa: ANN401
-    """Make the map of each picture, all at once where the method can."""
+    """Make the map of each picture, many at once where the method can."""
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     if "pictures" in inspect.signature(method.make).parameters:
-        return method(network, pictures, **settings)
+        parts = [pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH)]
+        return np.concatenate([method(network, part, **settings) for part in parts])
     return np.stack([method(network, picture, **settings) for picture in pictures])
 
 
