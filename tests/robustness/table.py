@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from steerlib.networks.formats.lambdas import LambdaError
+
 HERE = Path(__file__).resolve().parent
 OUTCOMES = HERE / "OUTCOMES.md"
 GROUPS = (
@@ -38,6 +40,7 @@ CLEAR = (
     NotADirectoryError,
     FileExistsError,
     PermissionError,
+    LambdaError,  # a ValueError that also lists the layers
 )
 INTRODUCTION = """# Bad input and what becomes of it
 
