@@ -39,12 +39,6 @@ class Maps:
         By which network (name, SHA-256), drive, settings and versions the maps were made: the store's attributes.
     methods : tuple of str
         Of `steerlib.METHODS`.
-    angles, recorded : (n,) float32
-        The network's answer and the recorded angle in degrees, positive to the right; NaN where there is none.
-    times : (n,) float64 seconds, or None
-    runs : (n,) int
-    state : (n,) uint8
-        What became of each frame: a place in `STATES`.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -73,27 +67,27 @@ class Maps:
 
     @cached_property
     def state(self) -> np.ndarray:
-        """What became of each frame."""
+        """What became of each frame, (n,) uint8: a place in `STATES`."""
         return self.read("state")
 
     @cached_property
     def angles(self) -> np.ndarray:
-        """The network's angles."""
+        """The network's answers, (n,) float32 degrees, positive to the right; NaN where there is none."""
         return self.read("angle")
 
     @cached_property
     def recorded(self) -> np.ndarray:
-        """The recorded angles."""
+        """The recorded angles, (n,) float32 degrees, positive to the right; NaN where none was recorded."""
         return self.read("recorded")
 
     @cached_property
     def times(self) -> np.ndarray | None:
-        """Seconds of each frame."""
+        """When each frame was recorded, (n,) float64 seconds; None where the drive does not know."""
         return self.read("time") if "time" in self.group else None
 
     @cached_property
     def runs(self) -> np.ndarray:
-        """The run to which each frame belongs."""
+        """The run to which each frame belongs, (n,) int."""
         return self.read("run")
 
     @property
