@@ -93,6 +93,7 @@ CHOSEN = [
     ("10", "constant", "rendered"),
     ("10", "another", "udacity"),
     ("10 solutions", "untrained", "rendered"),
+    ("11", "constant", "rendered"),
 ]
 OTHERS = [each for each in product(ASKING, KINDS, DRIVES) if each not in CHOSEN]
 OTHERS += [(name, "two epochs", drive) for name in sorted(PATHS) if name[:2] in ("01", "02") for drive in DRIVES]

@@ -188,7 +188,9 @@ def _verdict(evidence: Sequence[Evidence], name: str) -> str:
 
 
 def _interval(interval: tuple[float, float]) -> str:
-    """Write an interval."""
+    """Write an interval; where nothing varies, as with the same answer to every frame, there is none."""
+    if np.isnan(interval).any():
+        return "not defined"
     return f"{interval[0]:.2f}...{interval[1]:.2f}"
 
 

@@ -58,8 +58,8 @@ def train(
         own, see `pilotnet`.
     verbose : {"auto", 0, 1, 2}
         As in ``keras.Model.fit``: a progress bar ("auto", 1), nothing (0) or a line for each epoch (2).
-    start : Network or name, optional
-        Begin with the weights of this network of the same layers, ``"pilotnet"`` for the one that comes along, instead
+    start : Network or str, optional
+        Begin with the weights of this network of the same layers, or of a saved one, such as ``"pilotnet"``, instead
         of those that the network has: fewer frames are needed then.
     augment : callable, optional
         Changes the pictures of each batch, and perhaps their angles in radians, such as

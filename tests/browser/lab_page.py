@@ -128,7 +128,7 @@ class NotebookPage:
         self.page, self.console = self.context.new_page(), []
         self.page.on("console", lambda message: self.console.append(message) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.console.append(error))
-        self.page.set_default_timeout(40_000)
+        self.page.set_default_timeout(90_000)
         place = f"http://127.0.0.1:{lab.port}/lab/workspaces/{path.stem}/tree/{quote(path.name)}"
         self.page.goto(f"{place}?reset&token={lab.token}")
         self.page.wait_for_function(IDLE)
@@ -175,7 +175,7 @@ class NotebookPage:
                 source, since = now, time.monotonic()
         return source
 
-    def changed(self, source: str, seconds: float = 20) -> str:
+    def changed(self, source: str, seconds: float = 60) -> str:
         """Wait until another picture is shown than that at an address, complete; give its address."""
         self.page.wait_for_function(
             f"old => {{ const image = document.querySelector('{PICTURE}');"

@@ -1,8 +1,8 @@
 """Every explorer in JupyterLab and Chromium, moved by keyboard and mouse.
 
 The notebooks are not run as a whole, for time (notebook 02 trains for minutes, and all are run under nbmake anyway).
-What is opened is a copy with the setup cell, the cell of the explorer and, where another cell trains the network that
-it shows, a line that loads one. One server serves them all; a notebook's kernel ends with its test.
+What is opened is a copy with the setup cell, the cell of the explorer and, where another cell makes what it shows,
+lines that load or make a small one. One server serves them all; a notebook's kernel ends with its test.
 """
 
 import re
@@ -16,10 +16,19 @@ from lab_page import EXPLORER, KERNEL, NotebookPage
 from nbformat.v4 import new_code_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-TRAINED = {
+NEEDED = {
     "network": "from steerlib import load_network\nnetwork = load_network()",
     "trained": "from steerlib import load_network\ntrained = load_network()",
     "gap": "from steerlib import load_network\ngap = load_network('pilotnet_gap')",
+    "pilot": "from steerlib import load_network\npilot = load_network()",
+    "video": "video = drive",
+    "roads": """
+from steerlib import render_bends
+views, curvature = render_bends(range(3000, 3002), 40, network=network)
+roads = maps.of_drive(views, network, "hires-cam", Path(folder.name) / "roads.zarr", progress=False)
+left, right = roads.evidence("hires-cam")
+known = {"angle": roads.angles, "evidence": right - left, "curvature": curvature}
+lonely = [3]""",
 }
 # Where controls take the place of others: what to choose, and what is then there to be moved.
 MODES = {
@@ -36,9 +45,9 @@ def explorer_cells():
         code = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
         for source in code:
             if found := re.match(r"explorers\.(\w+)\((.*)\)$", source):
-                trained = [TRAINED[name] for name in found[2].split(", ") if name in TRAINED]
+                needed = [NEEDED[name] for name in found[2].split(", ") if name in NEEDED]
                 imported = "from steerlib import explorers"  # a notebook may do so where it needs them
-                yield pytest.param(found[1], [code[0], imported, *trained, source], id=f"{path.stem[:2]}-{found[1]}")
+                yield pytest.param(found[1], [code[0], imported, *needed, source], id=f"{path.stem[:2]}-{found[1]}")
 
 
 @contextmanager
@@ -78,7 +87,7 @@ def see_change(notebook, name, control, key="Space"):
     control.press(key)
     notebook.changed(before)
     # Some explorers draw in steps, the first of which may be that of the last setting.
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while notebook.digest() == shown:
         assert time.monotonic() < end, name
         time.sleep(0.1)

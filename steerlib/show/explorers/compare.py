@@ -64,7 +64,7 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
         return np.vstack([*rows, overlay.grid([tiles.get(name, blank) for name in methods], captions, 3)])
 
     def draw(scene: Scene, scale: str, target: str = "right", layer: str | None = None, signed: bool = True) -> Steps:
-        tiles, maps, used = {}, {}, {}
+        tiles, made, used = {}, {}, {}
         words = "Red steers right, blue left. Yellow: most, whichever way. Each map has its own unit and scale."
         small = cv2.resize(scene.view, (width, height), interpolation=cv2.INTER_AREA)
         settings = f", target={target!r}, layer={layer!r}, stride=8, signed={signed}"
@@ -75,7 +75,7 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
         for name in [None, *methods]:
             if name is not None:
                 found = found_of(scene.image, name, target, layer, signed)
-                maps[name], limit = found.map, overlay.common_limit([found.map])
+                made[name], limit = found.map, overlay.common_limit([found.map])
                 if scale == SCALES[0]:
                     limit = yield from limits.find(name, target, layer, signed)
                 picture, used[name] = draw_map(small, found, limit), float(f"{limit:.6g}")
@@ -90,7 +90,7 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
                 "    plt.title(method)",
             ]
             how = f"draw_map({view_of(scene)}, shown, limit)"
-            yield Drawing(page(scene, tiles), None, words, lines_to_copy(*code, how=how, indent=4), dict(maps))
+            yield Drawing(page(scene, tiles), None, words, lines_to_copy(*code, how=how, indent=4), dict(made))
 
     controls = {
         "target": target_choice(),
