@@ -168,7 +168,8 @@ def find_preparation(
         few = np.unique(np.linspace(0, len(chosen) - 1, FIRST_LOOK).astype(int))
         answers = [ask(way, chosen[few]) for way in progress(ways)]
         found = compare(ways, answers, recorded[few], runs[few], consecutive=False)
-        ways = [one.description for one in found[:KEPT] if one.may_be_best]
+        kept = _worth_asking(found)
+        ways = [way for way in ways if way in kept]
     answers = [ask(way, chosen) for way in progress(ways)]
     found = compare(ways, answers, recorded, runs)
     # How it is made smaller hardly counts, so it is tried last, where it may decide.
@@ -176,6 +177,19 @@ def find_preparation(
         others = [dataclasses.replace(one.description, resize="linear") for one in found if one.may_be_best]
         found = compare([*ways, *others], [*answers, *(ask(way, chosen) for way in progress(others))], recorded, runs)
     return found
+
+
+def _worth_asking(found: Sequence[Evidence]) -> list[Description]:
+    """Say what is asked on all frames after a first look: what may be best, and the best of each crop, color and range.
+
+    So nothing that was tried is left out unsaid. `found` has the most plausible first.
+    """
+    kept = [one.description for one in found[:KEPT] if one.may_be_best]
+    for name in ("crop", "color", "range"):
+        for one in found:
+            if getattr(one.description, name) not in {getattr(way, name) for way in kept}:
+                kept.append(one.description)
+    return kept
 
 
 def compare(
