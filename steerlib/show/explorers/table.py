@@ -29,8 +29,8 @@ def table(
 ) -> Explorer:
     """Go from a point in a scatter of all frames to its picture and its map, and back (notebook 11).
 
-    The sliders *across* and *up* move a cross over the scatter; the frame is that of the nearest point. Moving the
-    frame moves the cross to its point.
+    The sliders *across* and *up* move a cross over the scatter; the frame is that of the nearest point, which wears a
+    ring. The slider of frames moves the ring alone.
 
     Parameters
     ----------
@@ -55,10 +55,11 @@ def table(
     names = list(columns)
     limits = {name: overlay.common_limit(_some_maps(maps, name)) for name in maps.methods}
 
-    def draw(scene: Scene, method: str, across: str, up: str, **_: object) -> Steps:
+    def draw(scene: Scene, method: str, across: str, up: str, right: float, high: float) -> Steps:
         found = maps.explain(network, scene.image, method)
         x, y = columns[across], columns[up]
-        picture = np.vstack([_scatter(x, y, across, up, scene.index), draw_map(scene.view, found, limits[method])])
+        scatter = _scatter(x, y, across, up, scene.index, (right / 100, high / 100))
+        picture = np.vstack([scatter, draw_map(scene.view, found, limits[method])])
         bar = overlay.colorbar(BAR, limits[method], found.signed, found.unit, found.ends)
         words = f"{across} {x[scene.index]:.3g}, {up} {y[scene.index]:.3g}. {found.words}"
         picture_of = f"{scene.drive}.pictures({scene.network}, [{scene.index}])[0]"
@@ -111,18 +112,18 @@ def _shares(values: np.ndarray) -> np.ndarray:
     return (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
 
 
-def _scatter(x: np.ndarray, y: np.ndarray, across: str, up: str, chosen: int) -> np.ndarray:
-    """Draw all frames as points, and a cross through the chosen one: (SCATTER, WIDTH, 3) uint8."""
+def _scatter(x: np.ndarray, y: np.ndarray, across: str, up: str, chosen: int, cross: tuple[float, float]) -> np.ndarray:
+    """Draw all frames as points, a ring around one, and a cross at shares of both ranges: (SCATTER, WIDTH, 3) uint8."""
     picture = np.full((SCATTER, WIDTH, 3), overlay.PAPER, np.uint8)
     left, right, top, bottom = 2 * MARGIN, WIDTH - MARGIN, 12, SCATTER - MARGIN
     columns, rows = left + (right - left) * _shares(x), bottom - (bottom - top) * _shares(y)
     for k in np.flatnonzero(np.isfinite(columns) & np.isfinite(rows)):
         cv2.circle(picture, (round(columns[k]), round(rows[k])), 2, (120, 150, 190), -1, cv2.LINE_AA)
+    at = round(left + (right - left) * cross[0]), round(bottom - (bottom - top) * cross[1])
+    cv2.line(picture, (at[0], top), (at[0], bottom), (150, 150, 150), 1)
+    cv2.line(picture, (left, at[1]), (right, at[1]), (150, 150, 150), 1)
     if np.isfinite(columns[chosen]) and np.isfinite(rows[chosen]):
-        at = round(columns[chosen]), round(rows[chosen])
-        cv2.line(picture, (at[0], top), (at[0], bottom), (200, 200, 200), 1)
-        cv2.line(picture, (left, at[1]), (right, at[1]), (200, 200, 200), 1)
-        cv2.circle(picture, at, 6, (178, 24, 43), 2, cv2.LINE_AA)
+        cv2.circle(picture, (round(columns[chosen]), round(rows[chosen])), 6, (178, 24, 43), 2, cv2.LINE_AA)
     cv2.rectangle(picture, (left, top), (right, bottom), (190, 190, 190), 1)
     for values, places in (
         (x, ((left, bottom + 14), (right, bottom + 14))),
