@@ -55,7 +55,9 @@ def table(
     names = list(columns)
     limits = {name: overlay.common_limit(_some_maps(maps, name)) for name in maps.methods}
 
-    def draw(scene: Scene, method: str, across: str, up: str, right: float, high: float) -> Steps:
+    methods = list(maps.methods)
+
+    def draw(scene: Scene, across: str, up: str, right: float, high: float, method: str = methods[0]) -> Steps:
         found = maps.explain(network, scene.image, method)
         x, y = columns[across], columns[up]
         scatter = _scatter(x, y, across, up, scene.index, (right / 100, high / 100))
@@ -72,7 +74,7 @@ def table(
         yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), found.map)
 
     controls = {
-        "method": choice("map", list(maps.methods)),
+        **({"method": choice("map", methods)} if len(methods) > 1 else {}),
         "across": choice("across", names),
         "up": choice("up", names, 1),
         "right": slider("cross: across, %", 0, 100, 50),
