@@ -187,7 +187,7 @@ def _worth_asking(found: Sequence[Evidence]) -> list[Description]:
     kept = [one.description for one in found[:KEPT] if one.may_be_best]
     for name in ("crop", "color", "range"):
         for one in found:
-            if getattr(one.description, name) not in {getattr(way, name) for way in kept}:
+            if not one.constant and getattr(one.description, name) not in {getattr(way, name) for way in kept}:
                 kept.append(one.description)
     return kept
 
