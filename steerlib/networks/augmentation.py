@@ -16,7 +16,7 @@ def mirror(pictures: np.ndarray, angles: np.ndarray, random: np.random.Generator
 
     Parameters
     ----------
-    pictures : (n, h, w, 3) float32
+    pictures : (n, h, w, 3) float32 in [0, 1]
     angles : (n, ...) float32
         Of any unit, positive to the right.
     random : numpy.random.Generator
@@ -35,21 +35,9 @@ def mirror(pictures: np.ndarray, angles: np.ndarray, random: np.random.Generator
 def photograph_anew(
     pictures: np.ndarray, angles: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Change the pictures of a batch as `augment` does, and mirror half of them, with their angles: for `train`.
+    """Change the pictures of a batch as `augment` does, after `mirror`, which tells what comes in and out: for `train`.
 
     Introduced in notebook 02.
-
-    Parameters
-    ----------
-    pictures : (n, h, w, 3) float32 in [0, 1]
-    angles : (n, ...) float32
-        Of any unit, positive to the right.
-    random : numpy.random.Generator
-
-    Returns
-    -------
-    pictures, angles
-        Copies of the same shapes.
     """
     pictures, angles = mirror(pictures, angles, random)
     return augment(pictures, random), angles
@@ -108,9 +96,8 @@ def _photograph(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
         small = (int(width * random.uniform(0.35, 0.8)), int(height * random.uniform(0.5, 0.9)))
         picture = cv2.resize(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (width, height))
     if now_and_then(0.7):
-        grain = random.uniform(0, 15) * random.standard_normal(
-            (height, width), np.float32
-        )  # of all channels, as in dim light
+        # The same in all channels, as in dim light.
+        grain = random.uniform(0, 15) * random.standard_normal((height, width), np.float32)
         picture = cv2.add(picture, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
     if now_and_then(0.3):
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(12, 70))]
