@@ -23,10 +23,10 @@ CROPS = {
 UNSEEN = {"plain roads": (range(2000, 2020), 1000, False), "varied roads": (range(9500, 9540), 400, True)}
 
 
-def compare(recorded: np.ndarray, answered: np.ndarray) -> tuple[float, float, float]:
-    """Give correlation, factor and R² after it, of angles (n,) in degrees."""
+def compare(recorded: np.ndarray, answered: np.ndarray, fitted: bool) -> tuple[float, float, float]:
+    """Give correlation, factor and R² after it, of angles (n,) in degrees; not fitted, the factor is 1."""
     recorded, answered = recorded.astype(np.float64), answered.astype(np.float64)
-    factor = float(recorded @ answered / (answered @ answered))
+    factor = float(recorded @ answered / (answered @ answered)) if fitted else 1.0
     r2 = 1 - np.mean((recorded - factor * answered) ** 2) / np.var(recorded)
     return float(np.corrcoef(recorded, answered)[0, 1]), factor, float(r2)
 
@@ -57,12 +57,8 @@ def main() -> None:
 
 def tell(name: str, roads: str, crop: tuple[float, float] | None, recorded: np.ndarray, answered: np.ndarray) -> None:
     """Print one line of the table."""
-    if crop is None:
-        factor, part = 1.0, "–"
-        correlation = float(np.corrcoef(recorded, answered)[0, 1])
-        r2 = float(1 - np.mean((recorded.astype(float) - answered) ** 2) / np.var(recorded))
-    else:
-        (correlation, factor, r2), part = compare(recorded, answered), f"{crop[0]:.2f}–{crop[1]:.2f}"
+    correlation, factor, r2 = compare(recorded, answered, fitted=crop is not None)
+    part = f"{crop[0]:.2f}–{crop[1]:.2f}" if crop else "–"
     print(
         f"| {name} | {roads} | {part} | {len(recorded):,} | {correlation:+.2f} | {factor:.2f} | {r2:+.2f} |", flush=True
     )

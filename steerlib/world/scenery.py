@@ -135,19 +135,19 @@ def wall_along(
     offset: np.ndarray,
     height: np.ndarray,
     tint: np.ndarray,
-) -> Wall | None:
-    """Stand a wall along road coordinates (k,) in m; None where it would stand on another part of the road."""
+) -> list[Wall]:
+    """Stand a wall along road coordinates (k,) in m; give none where it would stand on another part of the road."""
     # On the inside of a bend a wall must stay away from the center of the bend.
     curvature = road.at("curvature", distance)
     reach = np.where(curvature * offset > 0, 0.7 / np.maximum(np.abs(curvature), 1e-6), np.inf)
     offset = np.sign(offset) * np.minimum(np.abs(offset), reach)
     if not _clear_of_road(road, distance, offset, 5.0):
-        return None
+        return []
     x, y = road.to_world(distance, offset)
     along = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
     seed = int(rng.integers(3))
     arrays = [np.asarray(a, np.float32) for a in (along, x, y, distance, offset, height, tint)]
-    return Wall(element, label, kind, seed, *arrays)
+    return [Wall(element, label, kind, seed, *arrays)]
 
 
 def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Object]]:
@@ -173,18 +173,6 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
             x, y = (float(value) for value in road.to_world(distance, offset))
             objects.append(Object(element, label, kind, seed, distance, offset, x, y, width, height, tint, mirrored))
 
-    def wall(
-        element: str,
-        label: str,
-        kind: str,
-        distance: np.ndarray,
-        offset: np.ndarray,
-        height: np.ndarray,
-        tint: np.ndarray,
-    ) -> None:
-        standing = wall_along(road, rng, element, label, kind, distance, offset, height, tint)
-        walls.extend([standing] if standing else [])
-
     def green() -> np.ndarray:
         return rng.uniform(0.75, 1.1) * rng.normal(1, 0.08, 3)
 
@@ -203,7 +191,7 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
                 height *= np.clip(np.minimum(np.arange(n), np.arange(n)[::-1]) / 4, 0.25, 1)
                 offset = margin + (rng.uniform(6, 15) if kind == "forest" else rng.uniform(2, 8))
                 offset = offset + 1.2 * np.tanh(smooth_noise(rng, n, 8))
-                wall("hedges", "vegetation", kind, distance, side * offset, height, green())
+                walls += wall_along(road, rng, "hedges", "vegetation", kind, distance, side * offset, height, green())
             if kind == "village":
                 for middle in np.arange(start + 12, stop - 8, rng.uniform(22, 34)):
                     near, half, deep = margin + rng.uniform(4, 11), rng.uniform(4, 7), rng.uniform(6, 9)
@@ -211,7 +199,9 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
                     distance = middle + np.array([-half, -half, half, half])
                     offset = side * (near + np.array([deep, 0, 0, deep]))
                     height = np.full(4, rng.uniform(4.2, 6.5))
-                    wall(
+                    walls += wall_along(
+                        road,
+                        rng,
                         "buildings",
                         "building",
                         "building",
@@ -230,7 +220,9 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
             if rng.uniform() < 0.3 and kind in ("field", "trees", "village"):
                 distance = np.arange(start, stop, 2.0)
                 offset = side * (margin + rng.uniform(0.8, 2.5)) * np.ones(len(distance))
-                wall(
+                walls += wall_along(
+                    road,
+                    rng,
                     "guard_rails",
                     "guard_rail",
                     "fence",
@@ -247,7 +239,9 @@ def furnish(road: Road, rng: np.random.Generator) -> tuple[list[Wall], list[Obje
                 distance = np.arange(first, last, 4) * STEP - BEFORE
                 offset = side * (road.at(paved, distance) + 0.7)
                 tint = rng.uniform(0.85, 1.05) * np.ones(3)
-                wall(
+                walls += wall_along(
+                    road,
+                    rng,
                     "guard_rails",
                     "guard_rail",
                     "guard_rail",

@@ -229,8 +229,7 @@ def vary_surroundings(
             top = height * (1 + (0.25 * np.tanh(smooth_noise(rng, len(distance), 8)) if label == "hill" else 0))
             offset = side * (road.at(paved, distance) + margin)
             top = np.broadcast_to(top, distance.shape)
-            standing = wall_along(road, rng, element, label, texture, distance, offset, top, tint)
-            walls.extend([standing] if standing else [])
+            walls += wall_along(road, rng, element, label, texture, distance, offset, top, tint)
     return walls, varied
 
 
