@@ -192,9 +192,9 @@ def film_frames(
         If no frame of the drive can be read, a method or a setting is none of these, or `maps` are of another network,
         drive or setting.
     """
-    make = explain if maps is None else maps.explain
     settings = {"target": "right", "signed": True} | settings
     network = as_network(network)
+    make = explain if maps is None else maps.of_network(network, methods)
     crop, samples = drive.part_for(network), list(sample_frames(drive, SAMPLE))
     if not samples:
         raise ValueError(f"drive {drive.name!r}: none of its frames can be read")

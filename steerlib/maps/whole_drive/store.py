@@ -11,7 +11,7 @@ NaN, and `STATES` says why. Every chunk of an array carries a checksum (CRC32C) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -150,11 +150,18 @@ class Maps:
         ValueError
             Where the store is of another network, another drive or other settings, or has no map of this frame.
         """
+        return self.of_network(network, [method])(network, picture, method, **settings)
+
+    def of_network(self, network: Network, methods: Sequence[str]) -> Callable[..., Explanation]:
+        """Give `explain` for many pictures: methods and network, which takes longer than a map, are checked once."""
+        for method in methods:
+            self._check_method(method)
+        self.check_network(as_network(network))
+        return self._stored
+
+    def _stored(self, network: Network, picture: np.ndarray, method: str, **settings: Any) -> Explanation:  # noqa: ANN401
         from steerlib.maps import METHODS
 
-        self._check_method(method)
-        network = as_network(network)
-        self.check_network(network)
         asked, stored = METHODS[method], self.about["methods"][method]["settings"]
         for name in asked.settings:
             given = plain(settings.get(name))  # None: whatever it was made with
@@ -166,7 +173,7 @@ class Maps:
         if place == len(keys) or keys[place] != key:
             raise ValueError(f"{self.path}: has no map of this picture; it is of drive {self.about['drive']['name']!r}")
         i = int(order[place])
-        return asked.explain(network, picture, stored, self.map(method, i))
+        return asked.explain(as_network(network), picture, stored, self.map(method, i))
 
     def check_network(self, network: Network) -> None:
         """Refuse another network than that by which the maps were made."""
