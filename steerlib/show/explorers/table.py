@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from steerlib.maps.whole_drive import Maps
 
 SCATTER, MARGIN = 320, 44  # pixels: height of the scatter, room for its words
+LEFT, RIGHT, TOP, BOTTOM = 2 * MARGIN, WIDTH - MARGIN, 12, SCATTER - MARGIN  # of the frame around the points
 
 
 def table(
@@ -53,14 +55,18 @@ def table(
     if len(columns) < 2 or any(one.shape != (len(drive),) for one in columns.values()):
         raise ValueError(f"expected two or more columns with a number for each of {len(drive)} frames")
     names = list(columns)
-    limits = {name: overlay.common_limit(_some_maps(maps, name)) for name in maps.methods}
-
     methods = list(maps.methods)
+    limits = {name: overlay.common_limit(_some_maps(maps, name)) for name in methods}
+
+    @lru_cache(maxsize=4)  # a hand on a slider moves the cross, not the points
+    def points(across: str, up: str) -> np.ndarray:
+        return _points(columns[across], columns[up], across, up)
 
     def draw(scene: Scene, across: str, up: str, right: float, high: float, method: str = methods[0]) -> Steps:
         found = maps.explain(network, scene.image, method)
         x, y = columns[across], columns[up]
-        scatter = _scatter(x, y, across, up, scene.index, (right / 100, high / 100))
+        scatter = points(across, up).copy()
+        _mark(scatter, (right / 100, high / 100), _places(x, y)[:, scene.index])
         picture = np.vstack([scatter, draw_map(scene.view, found, limits[method])])
         bar = overlay.colorbar(BAR, limits[method], found.signed, found.unit, found.ends)
         words = f"{across} {x[scene.index]:.3g}, {up} {y[scene.index]:.3g}. {found.words}"
@@ -114,25 +120,30 @@ def _shares(values: np.ndarray) -> np.ndarray:
     return (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
 
 
-def _scatter(x: np.ndarray, y: np.ndarray, across: str, up: str, chosen: int, cross: tuple[float, float]) -> np.ndarray:
-    """Draw all frames as points, a ring around one, and a cross at shares of both ranges: (SCATTER, WIDTH, 3) uint8."""
+def _places(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Give the columns and rows of points in the scatter, (2, n); NaN where there is none."""
+    return np.stack([LEFT + (RIGHT - LEFT) * _shares(x), BOTTOM - (BOTTOM - TOP) * _shares(y)])
+
+
+def _points(x: np.ndarray, y: np.ndarray, across: str, up: str) -> np.ndarray:
+    """Draw all frames as points, with the ends of both ranges: (SCATTER, WIDTH, 3) uint8."""
     picture = np.full((SCATTER, WIDTH, 3), overlay.PAPER, np.uint8)
-    left, right, top, bottom = 2 * MARGIN, WIDTH - MARGIN, 12, SCATTER - MARGIN
-    columns, rows = left + (right - left) * _shares(x), bottom - (bottom - top) * _shares(y)
-    for k in np.flatnonzero(np.isfinite(columns) & np.isfinite(rows)):
-        cv2.circle(picture, (round(columns[k]), round(rows[k])), 2, (120, 150, 190), -1, cv2.LINE_AA)
-    at = round(left + (right - left) * cross[0]), round(bottom - (bottom - top) * cross[1])
-    cv2.line(picture, (at[0], top), (at[0], bottom), (150, 150, 150), 1)
-    cv2.line(picture, (left, at[1]), (right, at[1]), (150, 150, 150), 1)
-    if np.isfinite(columns[chosen]) and np.isfinite(rows[chosen]):
-        cv2.circle(picture, (round(columns[chosen]), round(rows[chosen])), 6, (178, 24, 43), 2, cv2.LINE_AA)
-    cv2.rectangle(picture, (left, top), (right, bottom), (190, 190, 190), 1)
-    for values, places in (
-        (x, ((left, bottom + 14), (right, bottom + 14))),
-        (y, ((MARGIN, bottom), (MARGIN, top + 8))),
-    ):
+    places = _places(x, y)
+    for column, row in places[:, np.isfinite(places).all(axis=0)].T:
+        cv2.circle(picture, (round(column), round(row)), 2, (120, 150, 190), -1, cv2.LINE_AA)
+    cv2.rectangle(picture, (LEFT, TOP), (RIGHT, BOTTOM), (190, 190, 190), 1)
+    for values, ends in ((x, ((LEFT, BOTTOM + 14), (RIGHT, BOTTOM + 14))), (y, ((MARGIN, BOTTOM), (MARGIN, TOP + 8)))):
         known = values[np.isfinite(values)]
-        for value, place in zip((known.min(), known.max()) if len(known) else (), places):
-            overlay.write(picture, f"{value:.3g}", place, 2 * MARGIN - 6)
-    overlay.write(picture, f"across: {across}     up: {up}", ((left + right) // 2, SCATTER - 12), right - left)
+        for value, end in zip((known.min(), known.max()) if len(known) else (), ends):
+            overlay.write(picture, f"{value:.3g}", end, 2 * MARGIN - 6)
+    overlay.write(picture, f"across: {across}     up: {up}", ((LEFT + RIGHT) // 2, SCATTER - 12), RIGHT - LEFT)
     return picture
+
+
+def _mark(picture: np.ndarray, cross: tuple[float, float], chosen: np.ndarray) -> None:
+    """Draw a cross at shares of both ranges, and a ring around a point, (column, row), where there is one."""
+    column, row = round(LEFT + (RIGHT - LEFT) * cross[0]), round(BOTTOM - (BOTTOM - TOP) * cross[1])
+    cv2.line(picture, (column, TOP), (column, BOTTOM), (150, 150, 150), 1)
+    cv2.line(picture, (LEFT, row), (RIGHT, row), (150, 150, 150), 1)
+    if np.isfinite(chosen).all():
+        cv2.circle(picture, (round(chosen[0]), round(chosen[1])), 6, (178, 24, 43), 2, cv2.LINE_AA)
