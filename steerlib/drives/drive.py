@@ -19,7 +19,6 @@ from steerlib.networks.pilotnet import SIZE
 if TYPE_CHECKING:
     import keras
 
-    from steerlib.networks.description import Description
 
 CHUNK = 1_000  # frames that are decoded at once where only their errors matter
 
@@ -277,10 +276,8 @@ class Seeing(Protocol):
     crop: tuple[float, float] | None  # None: the drive's
 
 
-def vision(network: "Seeing | Description | None") -> dict[str, str | int]:
+def vision(network: "Seeing | None") -> dict[str, str | int]:
     """Give how a network's pictures are resized and blurred, the last arguments of `preprocess`, as far as it says."""
-    if getattr(network, "color_at", None):
-        return {}  # it comes after the color, within the network
     said = {name: getattr(network, name, None) for name in ("resize", "blur", "blur_after")}
     return {name: value for name, value in said.items() if value is not None}
 

@@ -125,6 +125,11 @@ class Description:
         every = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: value for name, value in every.items() if value is not None}
 
+    def before_color(self) -> dict[str, Any]:
+        """Give the last arguments of `steerlib.preprocess`, as far as they are told; {} where the color comes first."""
+        names = () if self.color_at else ("resize", "blur", "blur_after")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
     def after_color(self, own: tuple[int, int]) -> dict[str, Any]:
         """Give the arguments of `steps_after_color` for a network that takes pictures of its own size; {}: nothing."""
         if self.color_at is None:

@@ -216,6 +216,5 @@ def write(network: Network | keras.Model, path: Path) -> Path:
 
 def _seen_outside(network: Network) -> Description:
     """Say how a network's pictures are made of a frame; all else that was declared of it is inside of the model."""
-    told = {} if network.description is None else network.description.told()
-    outside = ("crop",) if "color_at" in told else ("crop", "resize", "blur", "blur_after")
-    return Description(**{name: told[name] for name in outside if name in told})
+    told = network.description
+    return Description() if told is None else Description(crop=told.crop, **told.before_color())

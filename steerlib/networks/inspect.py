@@ -283,12 +283,11 @@ def draw_seen(drive: Drive, told: Description, raw: Raw, path: Path) -> None:
     import cv2
 
     from steerlib.drives import preprocess
-    from steerlib.drives.drive import vision
     from steerlib.writing import replacing
 
     frame = drive.frame(len(drive) // 2)
     size, crop = told.size or tuple(raw.input_shape[-3:-1]), told.crop or (0.0, 1.0)
-    picture = preprocess(frame, crop, told.color_at or size, **vision(told))
+    picture = preprocess(frame, crop, told.color_at or size, **told.before_color())
     seen = in_its_color(picture, told, told.color_for(raw.input_shape[-1]), size)
     top, bottom = (round(share * len(frame)) for share in crop)
     shown = frame // 3

@@ -65,8 +65,7 @@ class Network:
     ) -> None:
         self.name, self.size, self.crop, self.model, self._ask = name, tuple(size), crop, model, ask
         self.description = description
-        # After the color the network itself does the rest.
-        told = {} if description is None or description.color_at else description.told()
+        told = {} if description is None else description.before_color()
         self.resize, self.blur, self.blur_after = (
             told.get("resize", "area"),
             told.get("blur", 1),

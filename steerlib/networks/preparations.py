@@ -24,7 +24,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from steerlib.drives import Drive
-from steerlib.drives.drive import vision
 from steerlib.drives.pictures import to_unit
 from steerlib.networks.black_box import Raw, answers_in_degrees, in_its_color, in_range
 from steerlib.networks.colors import channels_of, pixels_to_color
@@ -156,7 +155,7 @@ def find_preparation(
         return [raw.ask(in_range(to_unit(part) if part.dtype == np.uint8 else part, range, shape)) for part in parts]
 
     def ask(way: Description, frames: np.ndarray) -> Answers:
-        key = (way.crop, tuple(vision(way).items()), way.color)
+        key = (way.crop, tuple(way.before_color().items()), way.color)
         bare = dataclasses.replace(way, unit="degrees", sign=1)  # answers as they are
         parts = answer(key, way.range, tuple(frames.tolist()))
         found = np.concatenate([answers_in_degrees(part, bare, raw.name) for part in parts])
