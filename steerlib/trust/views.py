@@ -13,6 +13,7 @@ from steerlib.chunks import check_workers, over_chunks
 from steerlib.drives import Drive
 from steerlib.networks.network import Network, as_network
 from steerlib.world import render_counterfactuals
+from steerlib.world.views import spread_over
 
 if TYPE_CHECKING:
     import keras
@@ -61,11 +62,7 @@ def score_views(
         If there is no seed or no view, or a score does not give one number for each view.
     """
     check_workers(workers, scheduler, 1)
-    seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
-    if not seeds or n < 1:
-        raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
-    counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
-    roads = [(seed, count) for seed, count in zip(seeds, counts) if count]
+    roads = spread_over(seeds, n)
     function = partial(_score_road, score, tuple(elements), askew)
     made = over_chunks(function, partial(as_network, as_network(network)), roads, workers, scheduler)
     found = {one.number: one.result for one in tqdm(made, "roads", len(roads), unit="road", disable=not progress)}

@@ -171,6 +171,21 @@ def render_bends(
     return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE, cut=True, runs=runs), curvature
 
 
+def spread_over(seeds: int | Iterable[int], n: int) -> list[tuple[int, int]]:
+    """Spread n views evenly over the roads of some seeds: (seed, number of views) for each road that gets any.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or no view.
+    """
+    seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
+    if not seeds or n < 1:
+        raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
+    counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
+    return [(seed, count) for seed, count in zip(seeds, counts) if count]
+
+
 def _views(
     seeds: int | Iterable[int],
     n: int,
@@ -180,12 +195,8 @@ def _views(
     varied: bool = False,
 ) -> list[list[np.ndarray]]:
     """Photograph roads, each in one process; give the arrays of `_views_of_road` for each road."""
-    seeds = [int(seeds)] if isinstance(seeds, (int, np.integer)) else list(seeds)
-    if not seeds or n < 1:
-        raise ValueError(f"{len(seeds)} seeds and {n} views; at least one of each is needed")
     n = min(n, max(8, n // quick()))
-    counts = [len(part) for part in np.array_split(np.arange(n), len(seeds))]
-    jobs = [(seed, count, askew, elements, *seen_by(network), varied) for seed, count in zip(seeds, counts) if count]
+    jobs = [(*road, askew, elements, *seen_by(network), varied) for road in spread_over(seeds, n)]
     few = n * (1 + len(elements)) < processes.MANY or min(processes.process_count(), len(jobs)) == 1
     do_all = map if few else processes.render_processes().map
     return list(do_all(_views_of_road, *zip(*jobs)))
