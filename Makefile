@@ -103,6 +103,7 @@ drive: env
 
 model: env
 	$(RUN) -m steerlib.networks.shipped data/models
+	$(RUN) -m steerlib.networks.varied data/models
 	$(RUN) -m steerlib.networks.someone_elses data/models
 
 autonomy: env

@@ -3,7 +3,8 @@
 For each network, the name of a saved one or a file, and each recorded drive that lies beside the checkout, over all
 frames with an angle: the correlation of its answers with the recorded angles and, after multiplication with the one
 factor by which two cars differ (least squares over the same frames), R². The crop is each time the part of the frame
-that the network is given. Prints a table in Markdown.
+that the network is given. Of rendered roads the answers are compared with the angle that brings the car back into its
+lane, and with the angle that the bend alone takes. Prints a table in Markdown.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import numpy as np
 
 from steerlib import load_drive, load_network, predict, world
 from steerlib.drives.plausibility import AngleWarning
+from steerlib.networks.curvature import wheel_angle
 
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "data"
 CROPS = {
@@ -43,8 +45,10 @@ def main() -> None:
     for name in options.networks:
         network = load_network(name)
         for roads, (seeds, views, varied) in UNSEEN.items():
-            drive = world.render_views(seeds, views, varied=varied)
-            tell(name, roads, None, drive.angles, predict(network, drive))
+            drive, bends = world.render_bends(seeds, views, varied=varied)
+            answers = predict(network, drive)
+            tell(name, f"{roads}, back into the lane", None, drive.angles, answers)
+            tell(name, f"{roads}, the bend alone", None, wheel_angle(bends), answers)
         for folder, crops in CROPS.items():
             for crop in crops if (RECORDED / folder).is_dir() else []:
                 with warnings.catch_warnings():

@@ -14,7 +14,7 @@ NAMES = {
         "drives": "Drive check_angles crop_road load_drive preprocess read_frame read_table split suspect_labels",
         "drives.horizon": "find_horizon",
         "networks.network": "Network as_network",
-        "networks.curvature": "bend_in_words curvature fit_factor",
+        "networks.curvature": "bend_in_words curvature fit_factor wheel_angle",
         "networks.pilotnet": "pilotnet pilotnet_gap",
         "networks.training": "evaluate predict train",
         "networks.files": "load_network network_file save_network",

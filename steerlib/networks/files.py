@@ -20,9 +20,16 @@ from steerlib.networks.network import Network, as_network
 from steerlib.networks.plausibility import warn_of_doubts
 from steerlib.writing import replacing
 
-# Networks that come with the project; none of a reader's own can take their names. The last three are bad drivers, each
-# for a reason of its own, which notebook 09 looks for.
-SHIPPED = ("pilotnet", "pilotnet_gap", "pilotnet_centered", "pilotnet_memorizer", "pilotnet_confused")
+# Networks that come with the project; none of a reader's own can take their names. The second has learned from roads as
+# different as recorded ones; the last three are bad drivers, each for a reason of its own, which notebook 09 looks for.
+SHIPPED = (
+    "pilotnet",
+    "pilotnet_varied",
+    "pilotnet_gap",
+    "pilotnet_centered",
+    "pilotnet_memorizer",
+    "pilotnet_confused",
+)
 OTHER = "someone_elses.h5"  # a network of other habits, for notebook 10: see `steerlib.networks.someone_elses`
 
 DIVERGED = "weights are not finite numbers: training diverged, try a lower learning rate"
@@ -64,7 +71,7 @@ def save_network(network: Network | keras.Model, name: str) -> Path:
 
 
 def load_network(
-    name_or_path: str | Path = "pilotnet",
+    name_or_path: str | Path | None = None,
     drive: Drive | None = None,
     replace: Mapping[str, object] | None = None,
     trust_program: bool = False,
@@ -77,9 +84,10 @@ def load_network(
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str or Path, optional
         The name of one of the `networks`, or a path: .keras, .h5, .hdf5, .json (the description of weights that lie
-        beside it), .tflite, .onnx, or the folder of a SavedModel.
+        beside it), .tflite, .onnx, or the folder of a SavedModel. None: ``"pilotnet"``, or, for a drive that was
+        recorded and not rendered, ``"pilotnet_varied"``.
     drive : Drive, optional
         The drive that it will be asked about: the file that $STEERLIB_NETWORK names is loaded instead, else the network
         saved under the name of this drive, where there is one. An `AnswerWarning` says where its answers to this drive
@@ -121,9 +129,12 @@ def load_network(
     return network
 
 
-def located(name_or_path: str | Path = "pilotnet", drive: Drive | None = None) -> Path:
+def located(name_or_path: str | Path | None = None, drive: Drive | None = None) -> Path:
     """Say which file `load_network` loads; a FileNotFoundError lists those that there are."""
     saved = networks()
+    if name_or_path is None:
+        rendered = drive is None or not len(drive) or drive.labels(0) is not None
+        name_or_path = "pilotnet" if rendered else "pilotnet_varied"
     path = Path(str(name_or_path))
     if drive is not None and os.environ.get("STEERLIB_NETWORK"):
         path = network_file()

@@ -1,4 +1,7 @@
-"""How the networks that come with the project are trained: ``python -m steerlib.networks.shipped FOLDER``."""
+"""How the networks that come with the project are trained: ``python -m steerlib.networks.shipped FOLDER``.
+
+But for `pilotnet_varied`, which begins where `pilotnet` ends: see `steerlib.networks.varied`.
+"""
 
 import sys
 from collections.abc import Callable
@@ -9,8 +12,10 @@ from steerlib.drives import WHOLE, Drive
 from steerlib.networks.files import OTHER, SHIPPED, folders, write
 from steerlib.networks.pilotnet import pilotnet, pilotnet_gap
 from steerlib.networks.training import evaluate, train
+from steerlib.networks.varied import NAME as VARIED
 from steerlib.writing import checksums, replacing
 
+TRAINED_HERE = tuple(name for name in SHIPPED if name != VARIED)
 # Rendered views, and others to choose the best epoch and to judge it by.
 TRAINING_ROADS, TRAINING_VIEWS = range(0, 120), 12000
 VALIDATION_ROADS, VALIDATION_VIEWS = range(1000, 1020), 1000
@@ -24,7 +29,7 @@ def main() -> None:
     from steerlib.world import render_views  # only here: whoever brings a drive needs no rendered road
 
     folder, render = Path(sys.argv[1]) if len(sys.argv) > 1 else folders()[-1], cache(render_views)
-    for name in sys.argv[2:] or SHIPPED:
+    for name in sys.argv[2:] or TRAINED_HERE:
         drive, validation, unseen = _lessons(name, render)
         settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "patience": EPOCHS}
         if name == "pilotnet_memorizer":

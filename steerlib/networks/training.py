@@ -11,11 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from steerlib.drives import Drive, split
+from steerlib.networks.curvature import fit_factor
 from steerlib.networks.files import finite_weights, load_network
 from steerlib.networks.network import BATCH, Network, as_network
 
 # What changes pictures (n, h, w, 3) and radians (n, 1) while a network learns; gets its random numbers.
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+LOOKED_AT = 500  # frames, to compare another network's answers with a drive's angles
 SATURATED = 179.0  # degrees: beyond them 2·atan(x) is flat, and x has run away
 
 
@@ -31,15 +33,15 @@ def train(
     verbose: str | int = "auto",
     start: Network | keras.Model | str | None = None,
     augment: Change | None = None,
-    augmented: np.ndarray | None = None,
+    loss: str | keras.losses.Loss = "mean_squared_error",
     strategy: tf.distribute.Strategy | None = None,
 ) -> keras.callbacks.History:
     """Train a network on a drive and leave it with the weights of its best epoch. Introduced in notebook 02.
 
-    Adam minimizes the mean squared error in radians. A number as learning rate is the highest one: it is
-    reached in the course of the first epoch and falls to a hundredth along a cosine. While the network computes, the
-    next batches are read: decoded in the first epoch, taken from `steerlib.drives.cache` from then on. A drive of any
-    length takes less than 500 MB.
+    Adam minimizes the loss, by default the mean squared error in radians. A number as learning rate is the highest one:
+    it is reached in the course of the first epoch and falls to a hundredth along a cosine. While the network computes,
+    the next batches are read: decoded in the first epoch, taken from `steerlib.drives.cache` from then on. A drive of
+    any length takes less than 500 MB.
 
     Parameters
     ----------
@@ -59,13 +61,16 @@ def train(
     verbose : {"auto", 0, 1, 2}
         As in ``keras.Model.fit``: a progress bar ("auto", 1), nothing (0) or a line for each epoch (2).
     start : Network or str, optional
-        Begin with the weights of this network of the same layers, or of a saved one, such as ``"pilotnet"``, instead
-        of those that the network has: fewer frames are needed then.
+        Begin with the weights of this network of the same layers, or of a saved one, such as ``"pilotnet_varied"``,
+        instead of those that the network has: fewer frames are needed then. A tenth of the usual learning rate keeps
+        what they know. Where its answers follow the drive's angles up to a factor, in which two cars differ, its last
+        layer is multiplied by that first (`steerlib.fit_factor`).
     augment : callable, optional
         Changes the pictures of each batch, and perhaps their angles in radians, such as
         `steerlib.networks.augmentation.photograph_anew`; validation sees the drive as it is.
-    augmented : (n,) bool, optional
-        Which frames of `drive` are changed. None: all of them.
+    loss : str or keras.losses.Loss
+        Of radians. Where few frames have large angles, ``keras.losses.Huber(delta)`` keeps them from deciding all:
+        beyond `delta` an error counts in proportion.
     strategy : tf.distribute.MirroredStrategy, optional
         Several devices of one machine, each with its part of every batch: `batch_size` is that of all of them together
         and must divide evenly. So that each device always has as many frames as the others, the last batch of an epoch
@@ -76,14 +81,14 @@ def train(
     Returns
     -------
     keras.callbacks.History
-        Its ``history`` maps ``loss`` and ``val_loss`` (squared radians), ``degrees`` and ``val_degrees``
+        Its ``history`` maps ``loss`` and ``val_loss`` (by default squared radians), ``degrees`` and ``val_degrees``
         (mean absolute error in degrees) to lists with an entry for each epoch.
 
     Raises
     ------
     ValueError
         Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
-        its range, `start` has other layers, `augmented` is not one bool for each frame, or training diverged from the
+        its range, `start` has other layers, or training diverged from the
         first epoch on: the error or a weight of the best epoch is not a finite number, all of its answers are at ±180°,
         or its error is a hundred times that of always 0°. Where a strategy is none that Keras 3 supports, or the
         batches do not divide by its devices.
@@ -106,20 +111,13 @@ def train(
         )
     if start is not None:
         _begin_with(network, load_network(start) if isinstance(start, str) else as_network(start))
-    augmented = np.ones(len(drive), bool) if augmented is None else np.asarray(augmented)
-    if augmented.shape != (len(drive),) or augmented.dtype != bool:
-        raise ValueError(
-            f"augmented: {augmented.dtype} {augmented.shape}; expected one bool for each of {len(drive)} frames"
-        )
     if validation is None:
-        if not augmented.all():
-            raise ValueError("augmented=... needs a validation drive: which frames are set aside is decided here")
         drive, validation = split(_labeled(drive, "train on"), seed=seed)
-        augmented = np.ones(len(drive), bool)
-    augmented = augmented[np.isfinite(drive.angles)]
     drive = _labeled(drive, "train on")
     validation = _labeled(validation, "validate on")
-    batches = Batches(network, drive, batch_size, seed, augment, augmented, devices)
+    if start is not None:
+        _turn_as(network, drive)
+    batches = Batches(network, drive, batch_size, seed, augment, devices)
     watched = Batches(network, validation, batch_size, devices=devices)
     if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         learning_rate = keras.optimizers.schedules.CosineDecay(
@@ -136,7 +134,7 @@ def train(
         if strategy is not None:
             trained = type(model).from_config(model.get_config())
             trained.set_weights(model.get_weights())
-        trained.compile(keras.optimizers.Adam(learning_rate), loss="mean_squared_error", metrics=[degrees])
+        trained.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=[degrees])
         history = trained.fit(
             batches, validation_data=watched, epochs=epochs, callbacks=[best], shuffle=False, verbose=verbose
         )
@@ -161,6 +159,19 @@ def _begin_with(network: Network, start: Network) -> None:
             f"shapes {shapes}; these have {others}"
         )
     network.model.set_weights(start.model.get_weights())
+
+
+def _turn_as(network: Network, drive: Drive) -> None:
+    """Multiply the last layer so that answers that follow the drive's angles fit them: 2·atan(x) is about 2x."""
+    last = [layer for layer in network.model.layers if layer.weights][-1]
+    if not isinstance(last, keras.layers.Dense) or last.units != 1:
+        return
+    some = drive.subset(np.unique(np.linspace(0, len(drive) - 1, LOOKED_AT).astype(int)))
+    try:
+        factor = fit_factor(some.angles, predict(network, some), share=1.0).value
+    except ValueError:  # they do not follow them, or there is too little to tell
+        return
+    last.set_weights([factor * weights for weights in last.get_weights()])
 
 
 def _devices(strategy: tf.distribute.Strategy | None, batch_size: int) -> int:
@@ -283,7 +294,6 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         seed: int | None = None,
         augment: Change | None = None,
-        augmented: np.ndarray | None = None,
         devices: int = 1,
     ) -> None:
         if not len(drive):
@@ -296,7 +306,7 @@ class Batches(keras.utils.PyDataset):
             raise ValueError(f"drive {drive.name!r}: {len(drive)} frames, fewer than the {devices} devices")
         self.order = np.arange(len(drive))
         self.random = None if seed is None else np.random.default_rng(seed)
-        self.augment, self.augmented, self.seed, self.epoch = augment, augmented, seed, -1
+        self.augment, self.seed, self.epoch = augment, seed, -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
@@ -305,10 +315,10 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         batch = self.order[i * self.batch_size : min((i + 1) * self.batch_size, self.count)]
         pictures, radians = self.drive.pictures(self.network, batch), self.radians[batch]
-        if self.augment is not None and (chosen := self.augmented[batch]).any():
+        if self.augment is not None:
             # Its own numbers for each batch: the result does not depend on the order in which batches are asked for.
             random = np.random.default_rng([self.seed, self.epoch, i])
-            pictures[chosen], radians[chosen] = self.augment(pictures[chosen], radians[chosen], random)
+            pictures, radians = self.augment(pictures, radians, random)
         return pictures, radians
 
     def on_epoch_end(self) -> None:

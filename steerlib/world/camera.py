@@ -123,9 +123,7 @@ class Scene:
         float
             Degrees, positive to the right, within ±120.
         """
-        ahead = pose.distance + np.linspace(2, 5, 4)
-        curvature = self.road.at("curvature", ahead)
-        curvature = (curvature / (1 - curvature * self.road.lane_center(ahead))).mean()
+        curvature = self.road.lane_curvature(pose.distance + np.linspace(2, 5, 4)).mean()
         curvature += -0.008 * pose.offset - 0.17 * np.sin(pose.heading)
         angle = np.degrees(np.arctan(WHEEL_BASE * curvature)) * STEERING_RATIO
         return float(np.clip(angle, -MAX_STEERING, MAX_STEERING))

@@ -42,6 +42,14 @@ class Road:
         """Offset in m of the middle of the car's own lane at the distances in m."""
         return self.at("lane_width", distance) * (self.own + 0.5)
 
+    def lane_curvature(self, distance: np.ndarray | float) -> np.ndarray:
+        """Curvature in 1/m, positive to the right, of the middle of the car's own lane at the distances in m.
+
+        κ / (1 − κ d), κ being that of the center line, which lies d to the left.
+        """
+        curvature = self.at("curvature", distance)
+        return curvature / (1 - curvature * self.lane_center(distance))
+
     def index(self, distance: np.ndarray | float) -> np.ndarray:
         """Nearest samples (int) to the distances in m."""
         i = np.rint((np.asarray(distance) + BEFORE) / STEP).astype(np.intp)

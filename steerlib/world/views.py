@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from steerlib.networks.network import Network
 
+AXLE = 1.5  # m from a camera behind the windshield back to the rear axle
+
 
 def render_drive(seed: int, n: int, interval: float = 0.1) -> Drive:
     """Let the reference driver drive along the road of a seed, and record it (notebook 01).
@@ -142,7 +144,11 @@ def render_counterfactuals(
 
 
 def render_bends(
-    seeds: int | Iterable[int], n: int, askew: bool = True, network: Network | keras.Model | None = None
+    seeds: int | Iterable[int],
+    n: int,
+    askew: bool = True,
+    network: Network | keras.Model | None = None,
+    varied: bool = False,
 ) -> tuple[Drive, np.ndarray]:
     """Photograph roads as `render_views` does, and tell how the road bends at each view (notebook 11).
 
@@ -150,7 +156,7 @@ def render_bends(
 
     Parameters
     ----------
-    seeds, n, askew, network
+    seeds, n, askew, network, varied
         As for `render_views`.
 
     Returns
@@ -158,14 +164,15 @@ def render_bends(
     views : Drive
         That of `render_views`; frames of one road belong to one run.
     curvature : (n,) float64
-        Of the road where the car is, in 1/m, positive where it bends to the right.
+        Of the car's lane where the car is, in 1/m, positive where it bends to the right. Of varied roads: where the
+        rear axle is, which takes the bend that the wheel sets, 1.5 m behind the camera.
 
     Raises
     ------
     ValueError
         If there is no seed, or no view to be rendered.
     """
-    parts = _views(seeds, n, askew, (), network)
+    parts = _views(seeds, n, askew, (), network, varied)
     frames, labels, angles, curvature = (np.concatenate(arrays) for arrays in zip(*parts))
     runs = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
     return Drive.from_arrays("views", frames, angles, labels, crop=WHOLE, cut=True, runs=runs), curvature
@@ -223,6 +230,6 @@ def _views_of_road(
             offset, heading = calm * offset, calm * heading
         pose = Pose(distance, offset, heading, distance / SPEED + time)
         without = [scene.render(pose, size, (element,), crop)[0] for element in elements]
-        curvature = float(scene.road.at("curvature", distance))
+        curvature = float(scene.road.lane_curvature(distance - AXLE * varied))
         views.append((*scene.render(pose, size, crop=crop), scene.steering(pose), curvature, *without))
     return [np.stack(parts) for parts in zip(*views)]

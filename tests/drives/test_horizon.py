@@ -162,16 +162,17 @@ def test_the_part_of_the_standard_camera_is_its_own():
 @pytest.mark.parametrize(
     ("horizon", "width", "height", "top", "bottom", "stretch"),
     [
-        (0.4, 1920, 1080, 0.4 - 0.06 * 0.586, 0.4 + 0.94 * 0.586, 1),
-        (0.45, 320, 240, 0.45 - 0.06 * 0.4396, 0.45 + 0.94 * 0.4396, 1),  # of a higher frame the lower part is left
-        (0.5, 1080, 1920, 0.5 - 0.06 * 0.1854, 0.5 + 0.94 * 0.1854, 1),
+        (0.4, 1920, 1080, 0.4 - 0.6 * 6 / 94, 1, 0.586 * 0.94 / 0.6),
+        (0.45, 320, 240, 0.45 - 0.55 * 6 / 94, 1, 0.4396 * 0.94 / 0.55),  # down to the near road
+        (0.5, 1080, 1920, 0.5 - 0.06 * 1.35 * 0.1854, 0.5 + 0.94 * 1.35 * 0.1854, 1 / 1.35),  # but not to the hood
         (0.55, 1920, 1080, 0.55 - 0.45 * 6 / 94, 1, 0.586 * 0.94 / 0.45),
-        (0.02, 1920, 1080, 0, 0.02 + 0.94 * 0.586, 0.586 / (0.02 + 0.94 * 0.586)),
+        (0.02, 1920, 1080, 0, 0.02 + 0.94 * 1.35 * 0.586, 0.586 / (0.02 + 0.94 * 1.35 * 0.586)),
     ],
 )
-def test_the_part_of_another_camera_has_the_same_proportions(horizon, width, height, top, bottom, stretch):
+def test_the_part_of_another_camera(horizon, width, height, top, bottom, stretch):
     part = part_for_horizon(horizon, width, height)
     assert part.crop == pytest.approx((top, bottom), abs=5e-4) and part.stretch == pytest.approx(stretch, abs=5e-3)
+    assert ("pressed together by" in str(part)) is (stretch < 0.98)
     if top > 0:
         assert (horizon - part.crop[0]) / (part.crop[1] - part.crop[0]) == pytest.approx(0.06, abs=1e-3)
     assert ("drawn out by" in str(part)) is (stretch > 1.02)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from steerlib.networks.curvature import bend_in_words, curvature, fit_factor
+from steerlib.networks.curvature import bend_in_words, curvature, fit_factor, wheel_angle
 
 
 def test_the_curvature_is_that_of_the_circle_which_the_front_wheels_lead_to():
@@ -31,6 +31,7 @@ def test_an_array_keeps_its_shape_and_what_is_unknown():
     assert found.shape == (2, 2) and found[0, 0] == 0 and np.isnan(found[0, 1]) and found[1, 0] == -found[1, 1] > 0
     with pytest.raises(ValueError, match="1400"):
         curvature([0, -1400])
+    np.testing.assert_allclose(wheel_angle(curvature([-300.0, 0.0, 25.0])), [-300, 0, 25], atol=1e-9)
 
 
 @pytest.mark.parametrize(
