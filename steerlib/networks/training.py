@@ -62,9 +62,9 @@ def train(
         As in ``keras.Model.fit``: a progress bar ("auto", 1), nothing (0) or a line for each epoch (2).
     start : Network or str, optional
         Begin with the weights of this network of the same layers, or of a saved one, such as ``"pilotnet_varied"``,
-        instead of those that the network has: fewer frames are needed then. A tenth of the usual learning rate keeps
-        what they know. Where its answers follow the drive's angles up to a factor, in which two cars differ, its last
-        layer is multiplied by that first (`steerlib.fit_factor`).
+        instead of those that the network has: fewer frames are needed then, most of all with `augment`, and with a
+        learning rate of about half the usual. Where its answers follow the drive's angles up to a factor, in which two
+        cars differ, its last layer is multiplied by that first (`steerlib.fit_factor`).
     augment : callable, optional
         Changes the pictures of each batch, and perhaps their angles in radians, such as
         `steerlib.networks.augmentation.photograph_anew`; validation sees the drive as it is.
@@ -88,10 +88,9 @@ def train(
     ------
     ValueError
         Where a drive has no frames, one of them cannot be read (`Drive.readable` leaves those out), a number is out of
-        its range, `start` has other layers, or training diverged from the
-        first epoch on: the error or a weight of the best epoch is not a finite number, all of its answers are at ±180°,
-        or its error is a hundred times that of always 0°. Where a strategy is none that Keras 3 supports, or the
-        batches do not divide by its devices.
+        its range, `start` has other layers, or training diverged from the first epoch on: the error or a weight of the
+        best epoch is not a finite number, all of its answers are at ±180°, or its error is a hundred times that of
+        always 0°. Where a strategy is none that Keras 3 supports, or the batches do not divide by its devices.
     """
     devices = _devices(strategy, batch_size)
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
