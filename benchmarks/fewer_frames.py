@@ -35,11 +35,11 @@ def main() -> None:
     drive = drive.subset(np.isfinite(drive.angles))
     print("| start | frames | R² | each |\n| --- | --- | --- | --- |")
     for start in options.starts:
-        for frames in options.frames:
+        for most in options.frames:
             found = []
             for seed in range(options.seeds):
                 learning, validation = split(drive, 0.15, block=100, seed=seed)
-                frames = min(frames, len(learning))
+                frames = min(most, len(learning))
                 learning = learning.subset(np.linspace(0, len(learning) - 1, frames).astype(int))
                 model = pilotnet(seed=seed)
                 begin = {"start": start, "learning_rate": options.rate, "augment": CHANGES[options.augment]}

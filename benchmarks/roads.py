@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from steerlib import load_drive, load_network, predict, world
+from steerlib import load_drive, load_network, predict, wheel_angle, world
 from steerlib.drives.plausibility import AngleWarning
-from steerlib.networks.curvature import wheel_angle
 
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "data"
 CROPS = {

@@ -14,7 +14,7 @@ NAMES = {
         "drives": "Drive check_angles crop_road load_drive preprocess read_frame read_table split suspect_labels",
         "drives.horizon": "find_horizon",
         "networks.network": "Network as_network",
-        "networks.curvature": "bend_in_words curvature fit_factor wheel_angle",
+        "networks.curvature": "bend_in_words curvature fit_factor",
         "networks.pilotnet": "pilotnet pilotnet_gap",
         "networks.training": "evaluate predict train",
         "networks.files": "load_network network_file save_network",
@@ -40,7 +40,7 @@ NAMES = {
         "show.film": "film_frames render_video write_film",
         "show.closed_loop": "closed_loop_frames",
         "show.scores": "score_maps score_rows show_scores",
-        "world": "Pose Scene render_bends render_counterfactuals render_drive render_views",
+        "world": "Pose Scene render_bends render_counterfactuals render_drive render_views wheel_angle",
         "world.driving": "autonomy drive_roads",
     }.items()
     for name in names.split()

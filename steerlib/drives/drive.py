@@ -19,7 +19,6 @@ from steerlib.networks.pilotnet import SIZE
 if TYPE_CHECKING:
     import keras
 
-
 CHUNK = 1_000  # frames that are decoded at once where only their errors matter
 
 Indices = int | slice | Sequence[int] | np.ndarray
@@ -274,6 +273,13 @@ class Seeing(Protocol):
 
     size: tuple[int, int]  # (h, w) of its picture
     crop: tuple[float, float] | None  # None: the drive's
+
+
+def has_labels(drive: Drive) -> bool:
+    """Tell whether a drive knows what its pixels are; labels that cannot be read are reported where they are shown."""
+    with contextlib.suppress(ValueError, OSError):
+        return len(drive) > 0 and drive.labels(0) is not None
+    return True
 
 
 def vision(network: "Seeing | None") -> dict[str, str | int]:

@@ -65,21 +65,6 @@ def curvature(angles: np.ndarray | float) -> np.ndarray:
     return np.tan(np.radians(angles / STEERING_RATIO)) / WHEEL_BASE
 
 
-def wheel_angle(curvature: np.ndarray | float) -> np.ndarray:
-    """Give the angle of the standard car's wheel in a bend: what `curvature` takes back.
-
-    Parameters
-    ----------
-    curvature : (...) 1/m, positive where the road bends to the right
-
-    Returns
-    -------
-    (...) float64
-        Degrees of the steering wheel, positive = right.
-    """
-    return STEERING_RATIO * np.degrees(np.arctan(WHEEL_BASE * np.asarray(curvature, np.float64)))
-
-
 def bend_in_words(angle: float) -> str:
     """Say which bend the standard car takes at an angle (degrees, positive = right): its side and its radius.
 

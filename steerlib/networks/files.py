@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from steerlib.drives import Drive
+from steerlib.drives.drive import has_labels
 from steerlib.networks import formats
 from steerlib.networks.description import Description, beside, described, write_description
 from steerlib.networks.formats import saved_model
@@ -133,7 +134,7 @@ def located(name_or_path: str | Path | None = None, drive: Drive | None = None) 
     """Say which file `load_network` loads; a FileNotFoundError lists those that there are."""
     saved = networks()
     if name_or_path is None:
-        rendered = drive is None or not len(drive) or drive.labels(0) is not None
+        rendered = drive is None or not len(drive) or has_labels(drive)
         name_or_path = "pilotnet" if rendered else "pilotnet_varied"
     path = Path(str(name_or_path))
     if drive is not None and os.environ.get("STEERLIB_NETWORK"):

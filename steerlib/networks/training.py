@@ -108,13 +108,12 @@ def train(
             f"network {network.name!r} cannot be trained as it is: expected one picture and one angle in radians, as "
             "pilotnet has; train what as_network makes of it"
         )
-    if start is not None:
-        _begin_with(network, load_network(start) if isinstance(start, str) else as_network(start))
     if validation is None:
         drive, validation = split(_labeled(drive, "train on"), seed=seed)
     drive = _labeled(drive, "train on")
     validation = _labeled(validation, "validate on")
     if start is not None:
+        _begin_with(network, load_network(start) if isinstance(start, str) else as_network(start))
         _turn_as(network, drive)
     batches = Batches(network, drive, batch_size, seed, augment, devices)
     watched = Batches(network, validation, batch_size, devices=devices)

@@ -15,7 +15,6 @@ import numpy as np
 
 from steerlib.drives import WHOLE, Drive
 from steerlib.networks.augmentation import photograph_anew
-from steerlib.networks.curvature import wheel_angle
 from steerlib.networks.files import folders, write
 from steerlib.networks.pilotnet import pilotnet
 from steerlib.networks.training import evaluate, train
@@ -57,7 +56,8 @@ def main() -> None:
 
 def bends(chosen: list[tuple[range, int, bool]]) -> Drive:
     """Photograph roads, plain or varied ones, with the angle of the wheel that their bends take: one drive of all."""
-    from steerlib.world import render_bends  # only here: whoever brings a drive needs no rendered road
+    # Only here: whoever brings a drive needs no rendered road.
+    from steerlib.world import render_bends, wheel_angle
 
     drives = [render_bends(roads, views, varied=varied) for roads, views, varied in chosen]
     frames = np.concatenate([[views.frame(i) for i in range(len(views))] for views, _ in drives])

@@ -21,6 +21,7 @@ from steerlib.world.canvas import (
     Camera,
     Canvas,
     Pose,
+    wheel_angle,
 )
 from steerlib.world.car import advance, display_place, kept_scene, look, part_for, show_wheel
 from steerlib.world.ground import NearbyRoad
@@ -75,5 +76,6 @@ __all__ = [
     "render_views",
     "show_wheel",
     "vary_camera",
+    "wheel_angle",
     "write_drive",
 ]

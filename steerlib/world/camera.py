@@ -25,11 +25,10 @@ from steerlib.world.canvas import (
     LABELS,
     MAX_STEERING,
     OBJECTS_FAR,
-    STEERING_RATIO,
-    WHEEL_BASE,
     Camera,
     Canvas,
     Pose,
+    wheel_angle,
 )
 from steerlib.world.ground import Line, draw_ground
 from steerlib.world.layout import BEFORE, STEP, make_road
@@ -125,8 +124,7 @@ class Scene:
         """
         curvature = self.road.lane_curvature(pose.distance + np.linspace(2, 5, 4)).mean()
         curvature += -0.008 * pose.offset - 0.17 * np.sin(pose.heading)
-        angle = np.degrees(np.arctan(WHEEL_BASE * curvature)) * STEERING_RATIO
-        return float(np.clip(angle, -MAX_STEERING, MAX_STEERING))
+        return float(np.clip(wheel_angle(curvature), -MAX_STEERING, MAX_STEERING))
 
     # -------------------------------------------------------- the picture
 

@@ -51,6 +51,21 @@ FAR = 320.0  # m: the ground is drawn up to here
 OBJECTS_FAR, VEHICLES_FAR = 170.0, 150.0  # m: things that stand on it, and cars, up to here
 
 
+def wheel_angle(curvature: np.ndarray | float) -> np.ndarray:
+    """Give the angle of the standard car's wheel in a bend: what `steerlib.curvature` takes back (notebook 02).
+
+    Parameters
+    ----------
+    curvature : (...) 1/m, positive where the road bends to the right
+
+    Returns
+    -------
+    (...) float64
+        Degrees of the steering wheel, positive = right.
+    """
+    return STEERING_RATIO * np.degrees(np.arctan(WHEEL_BASE * np.asarray(curvature, np.float64)))
+
+
 class Pose(NamedTuple):
     """Where the car is, in road coordinates: distance and offset in m, heading in radians, time in s.
 

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from steerlib.networks.curvature import bend_in_words, curvature, fit_factor, wheel_angle
+from steerlib.networks.curvature import bend_in_words, curvature, fit_factor
+from steerlib.world import wheel_angle
 
 
 def test_the_curvature_is_that_of_the_circle_which_the_front_wheels_lead_to():

@@ -14,7 +14,6 @@ from networks_made import bars, constant_network, images, small_network
 import steerlib.world
 from steerlib.drives import Drive
 from steerlib.networks import files, shipped
-from steerlib.networks.curvature import wheel_angle
 from steerlib.networks.files import load_network, networks, save_network
 from steerlib.networks.network import as_network
 from steerlib.networks.pilotnet import pilotnet
@@ -227,10 +226,19 @@ def test_a_recorded_drive_gets_the_network_for_recorded_roads(models_folder):
     assert files.located(drive=recorded).parent == models_folder
 
 
+def test_labels_that_cannot_be_read_take_no_drive_down(monkeypatch):
+    def unreadable(i):
+        raise ValueError(f"labels/{i}.png: no picture")
+
+    drive = Drive.from_arrays("rendered", np.zeros((1, 256, 455, 3), np.uint8), [0.0])
+    monkeypatch.setattr(drive, "labels", unreadable)
+    assert files.located(drive=drive).stem == "pilotnet"
+
+
 def test_the_network_for_recorded_roads_reads_bends():
     """Of roads that no other part of the project renders: less than the model card promises of others."""
     views, curvature = steerlib.world.render_bends(range(9600, 9620), 200, varied=True)
-    assert np.corrcoef(predict(load_network("pilotnet_varied"), views), wheel_angle(curvature))[0, 1] > 0.6
+    assert np.corrcoef(predict(load_network("pilotnet_varied"), views), steerlib.wheel_angle(curvature))[0, 1] > 0.6
 
 
 @pytest.fixture

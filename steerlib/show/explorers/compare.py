@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 
 from steerlib.drives import Drive, crop_road
+from steerlib.drives.drive import has_labels
 from steerlib.maps import METHODS, explain
 from steerlib.maps.method import Explanation
 from steerlib.networks.network import Network, as_network
 from steerlib.show import overlay
 from steerlib.show.explanation import draw_map
 from steerlib.show.explorers.controls import checkbox, choice, target_choice
-from steerlib.show.explorers.drawing import IMPORTS, SCALES, Limits, has_labels, lines_to_copy, view_of
+from steerlib.show.explorers.drawing import IMPORTS, SCALES, Limits, lines_to_copy, view_of
 from steerlib.show.explorers.explorer import STRIP, WIDTH, Drawing, Explorer, Scene, Steps, name_of, typical
 from steerlib.world import LABELS
 

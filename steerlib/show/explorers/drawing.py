@@ -1,7 +1,6 @@
 """What several explorers draw with: one scale for a drive, a map with its bar, lines to copy. From notebook 03 on."""
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import suppress
 
 import numpy as np
 
@@ -68,13 +67,6 @@ def lines_to_copy(*lines: str, how: str, indent: int = 0) -> str:
 def view_of(scene: Scene) -> str:
     """Write the expression for the part of the frame that the network sees."""
     return f"overlay.enlarge({scene.drive}.view({scene.index}, {scene.network}))"
-
-
-def has_labels(drive: Drive) -> bool:
-    """Tell whether a drive knows what its pixels are; labels that cannot be read are reported where they are shown."""
-    with suppress(ValueError, OSError):
-        return len(drive) > 0 and drive.labels(0) is not None
-    return True
 
 
 def check_layers(network: Network) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steerlib.drives import Drive
-from steerlib.drives.drive import vision
+from steerlib.drives.drive import has_labels, vision
 from steerlib.networks.network import Network, as_network
 from steerlib.show import overlay
 from steerlib.show.explorers.controls import checkbox, choice
-from steerlib.show.explorers.drawing import has_labels, lines_to_copy
+from steerlib.show.explorers.drawing import lines_to_copy
 from steerlib.show.explorers.explorer import BAR, WIDTH, Drawing, Explorer, Scene, Steps, typical
 from steerlib.world import LABELS
 
