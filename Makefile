@@ -6,6 +6,7 @@
 # make notebooks  run the notebooks and store their outputs
 # make drive      render the sample drive again (data/sample_drive)
 # make model      train the shipped networks again (data/models), the one of notebook 10 last
+# make eraser     train the network that erases again (data/eraser.keras), and score maps with it (data/trust.npz)
 # make autonomy   let the networks of notebook 09 drive again (data/autonomy.npz)
 # make book       build the website in docs/_build/html from the notebooks as they are stored
 # make bench      measure beside other libraries and write the table in benchmarks/README.md; what a large drive takes
@@ -34,7 +35,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
 .PHONY: help lab check test test-sample test-real test-unit test-robustness test-browser test-networks
-.PHONY: env notebooks drive model autonomy book bench lock audit gallery clean
+.PHONY: env notebooks drive model eraser autonomy book bench lock audit gallery clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -105,6 +106,10 @@ model: env
 	$(RUN) -m steerlib.networks.shipped data/models
 	$(RUN) -m steerlib.networks.varied data/models
 	$(RUN) -m steerlib.networks.someone_elses data/models
+
+eraser: env
+	$(RUN) -m steerlib.maps.eraser.learning data/eraser.keras
+	$(RUN) -m steerlib.trust.several data/trust.npz
 
 autonomy: env
 	$(RUN) -m steerlib.world.driving data/autonomy.npz

@@ -164,7 +164,7 @@ def given(world):
         "check_wrong_sides": [world.model, world.drive],
         "check_by_channel": [world.gap, world.image],
         "check_with_columns": [world.image],
-        "check_harder_control": [world.image],
+        "check_worth": [world.model, world.image, REGION],
         "check_saturated": [world.maps],
         "check_longest": [world.logs],
         "check_copies": [world.confused, world.images],
@@ -770,25 +770,37 @@ def smoothed(world):
     yield "shape (200, 66), expected (66, 200)", lambda map: np.abs(map).T
 
 
-def harder_control(world):
-    control = trust.controls()
-    blob, edges = control["center blob"], control["edge detector"]
-    yield None, lambda network, image: 5 * blob(network, image) * edges(network, image)
-    yield "this is the blob alone", blob
-    yield "these are the edges alone", edges
-    yield "this is a sum, expected a product", lambda network, image: blob(network, image) + edges(network, image)
+REGION = np.zeros((66, 200), bool)
+REGION[30:60, 110:150] = True
+
+
+def worth(world):
+    def answer(pixels=1, fill="median", told=lambda angle, hidden: angle - hidden):
+        def function(network, image, region):
+            wider = cv2.dilate(region.astype(np.uint8), np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)) > 0
+            hidden = np.where(wider[..., np.newaxis], fill_image(image, fill), image)
+            return told(network.angle(image), network.angle(hidden))
+
+        return function
+
+    yield None, answer()
+    yield "left and right are exchanged", answer(told=lambda angle, hidden: hidden - angle)
+    yield "this is the angle without the region", answer(told=lambda angle, hidden: hidden)
+    yield "the region is not widened", answer(0)
+    yield "more than one pixel", answer(2)
+    yield "the fill is the blurred picture", answer(fill="blur")
     yield (
-        "this is a sum, expected a product (the edges scaled to 1)",
-        lambda network, image: blob(network, image) + edges(network, image) / edges(network, image).max(),
+        "the whole picture's median",
+        lambda network, image, region: network.angle(image) - network.angle(fill_image(image, "median")),
     )
-    yield "harder_control raised", asks_the_network
+    yield "worth raised", raises
 
 
-def asks_the_network(network, image):
+def raises(network, image, region):
     return network(image[np.newaxis]) * image
 
 
-asks_the_network.__name__ = "harder_control"
+raises.__name__ = "worth"
 
 
 def black_blank(world):

@@ -583,7 +583,7 @@ def test_a_network_without_convolutions_has_the_methods_that_need_none(drive):
     dense = keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(image)), name="flat")
     with pytest.warns(UserWarning, match="without shortcuts"):
         explorer = explore.compare(dense, drive)
-    needless = ["occlusion", "gradient-times-input", "integrated-gradients", "smooth-grad"]
+    needless = ["occlusion", "erasure", "gradient-times-input", "integrated-gradients", "smooth-grad"]
     assert list(explorer.map) == needless and explorer.error.value == ""
 
 

@@ -46,6 +46,11 @@ def test_small_is_good_where_the_goal_says_so():
     assert rows[1][1] == "0.70 ±0.00 ~ ∘" and rows[2][1] == "**0.50 ±0.00 ∘**"
 
 
+def test_the_oracle_is_no_method():
+    rows = score_rows({"up": SCORES["up"] | {"oracle": 0.9 + NOISE}}, {"up": "↑"}, {})
+    assert rows[1][1].startswith("**") and rows[5] == ["oracle", "0.90 ±0.00"]
+
+
 @pytest.fixture
 def figure(monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: None)

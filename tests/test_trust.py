@@ -17,9 +17,12 @@ from steerlib.maps.occlusion import occlusion_map
 from steerlib.maps.visual_backprop import visual_backprop
 from steerlib.networks.network import Network
 from steerlib.networks.training import predict
-from steerlib.world import LABELS, SHADOW, render_views
+from steerlib.trust.elements import ELEMENTS, ROADS, VIEWS
+from steerlib.world import LABELS, SHADOW, render_counterfactuals
 
-SIGNED = [name for name in trust.methods() if name not in trust.UNSIGNED]
+OF_ROADS = "erasure"  # knows the elements of roads, and no lamps
+KINDS = [name for name in trust.methods() if name != OF_ROADS]
+SIGNED = [name for name in KINDS if name not in trust.UNSIGNED]
 LAMPS = ("right", "left", "above")
 
 
@@ -56,6 +59,7 @@ def known():
     """The known network, its picture, the lamps, the true map, and the network's maps by all methods."""
     model, (image, regions) = trust.known_network(), trust.known_image()
     makers = trust.methods(stride=3, layer="conv3") | trust.controls()
+    makers.pop(OF_ROADS)
     made = trust.make_maps(model, image[np.newaxis], makers, progress=False)
     return model, image, regions, trust.known_map(image), {name: maps[0] for name, maps in made.items()}
 
@@ -153,37 +157,76 @@ def test_changed():
     assert np.argwhere(trust.changed(image, without)).tolist() == [[0, 1]]
 
 
+CORNERS = np.eye(4).reshape(4, 2, 2) > 0  # four elements of one pixel each
+
+
+def promised(map, regions=CORNERS):
+    return trust.promises({"one": np.array([map], float)}, regions[np.newaxis])["one"]
+
+
+def test_what_a_map_promises_is_its_signed_sum():
+    regions = np.array([[[True, True], [False, False]], [[False, True], [False, True]], [[False, False]] * 2])
+    maps = np.array([[[1.0, -3], [0, 4]], [[np.nan, np.nan]] * 2])
+    found = trust.promises({"map": maps}, np.stack([regions, regions]))["map"]
+    np.testing.assert_array_equal(found, [[-2, 1, np.nan], [np.nan] * 3])
+
+
 def test_counterfactual_by_hand():
-    regions = np.eye(4).reshape(4, 2, 2) > 0
-    effects = [8.0, -4.0, 2.0, -0.5]
-    assert trust.counterfactual([[9, 7], [3, 1]] * np.array(1.0), regions, effects) == pytest.approx(1)
-    assert trust.counterfactual(-np.array([[9.0, 7], [3, 1]]), regions, effects) == pytest.approx(1)
-    assert trust.counterfactual(np.array([[1.0, 3], [7, 9]]), regions, effects) == pytest.approx(-1)
-    assert trust.counterfactual(np.array([[9.0, 7], [1, 3]]), regions, effects) == pytest.approx(0.8)
-    assert trust.counterfactual(np.zeros((2, 2)), regions, effects) == 0
-    assert trust.counterfactual_side(np.array([[1.0, -3], [7, 9]]), regions, effects) == 1
-    assert trust.counterfactual_side(np.array([[-1.0, 3], [-7, 9]]), regions, effects) == 0
-    assert trust.counterfactual_side(np.array([[1.0, 3], [0, 9]]), regions, effects) == pytest.approx(0.5)
-    assert trust.counterfactual_side(np.array([[1.0, -3], [7, 9]]), regions, effects, 0.1) == 0.75
+    effects = [[8.0, -4.0, 2.0, -0.5]]
+    assert trust.counterfactual(promised([[9, 7], [3, 1]]), effects) == pytest.approx(1)
+    assert trust.counterfactual(promised([[-9, 7], [-3, 1]]), effects) == pytest.approx(1)
+    assert trust.counterfactual(promised([[1, 3], [7, 9]]), effects) == pytest.approx(-1)
+    assert trust.counterfactual(promised([[9, 7], [1, 3]]), effects) == pytest.approx(0.8)
+    assert trust.counterfactual(promised([[0, 0], [0, 0]]), effects) == 0
+    # Below 3 degrees nothing counts: the last two share a rank, whatever a map gives to them.
+    assert trust.counterfactual(promised([[9, 7], [0, 0]]), effects, 3) == pytest.approx(1)
+    assert trust.counterfactual_side(promised([[1, -3], [7, 9]]), effects) == 1
+    assert trust.counterfactual_side(promised([[-1, 3], [-7, 9]]), effects) == 0
+    assert trust.counterfactual_side(promised([[1, 3], [0, 9]]), effects) == pytest.approx(0.5)
+    assert trust.counterfactual_side(promised([[1, -3], [7, 9]]), effects, 0.1) == 0.75
+
+
+def test_signs_that_cancel_are_no_mass():
+    """Of a line whose pixels point to both sides a map promises their sum; the magnitudes would call it strong."""
+    regions = np.zeros((3, 2, 4), bool)
+    regions[0, 0], regions[1, 1, :2], regions[2, 1, 2:] = True, True, True
+    map = [[5, -5, 5, -4.9], [1, 1, 0.2, 0.2]]
+    effects = [[0.1, 2.0, 0.4]]
+    assert trust.counterfactual(promised(map, regions), effects, 0) == pytest.approx(1)
+    assert trust.counterfactual(promised(np.abs(map), regions), effects, 0) == pytest.approx(-0.5)
+
+
+def test_degrees_explained_by_hand():
+    effects = np.array([[3.0, -1.0], [0.0, 0.0]])  # squares 10 and 0: a frame has 5 on average
+    assert trust.degrees_explained(effects, effects).tolist() == [1, 1]
+    assert trust.degrees_explained(0 * effects, effects).mean() == 0
+    np.testing.assert_allclose(
+        trust.degrees_explained(np.add(effects, [[1, 0], [0, 2]]), effects), [1 - 1 / 5, 1 - 4 / 5]
+    )
+    assert trust.degrees_explained(-effects, effects).mean() == pytest.approx(1 - 4)
+    # An element that is not in the picture promises nothing, and counts nowhere.
+    unseen = np.array([[3.0, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(trust.degrees_explained(unseen, [[3.0, 9.0], [9.0, 9.0]]), [1, np.nan])
+    assert np.isnan(trust.degrees_explained(effects, 0 * effects)).all()
 
 
 def test_elements_that_are_not_there_do_not_count():
-    regions = np.eye(4).reshape(4, 2, 2) > 0
+    regions = CORNERS.copy()
     regions[3] = False
-    map = np.array([[9.0, 7], [3, 100]])
-    assert trust.counterfactual(map, regions, [8.0, -4.0, 2.0, 0.0]) == pytest.approx(1)
-    assert np.isnan(trust.counterfactual(map, regions[1:], [-4.0, 2.0, 0.0]))
-    assert np.isnan(trust.counterfactual(map, regions, [2.0, -2.0, 2.0, 0.0]))
-    assert np.isnan(trust.counterfactual_side(map, regions, [0.1, 0.2, 0.3, 0.0]))
+    given = promised([[9, 7], [3, 100]], regions)
+    assert trust.counterfactual(given, [[8.0, -4.0, 2.0, 0.0]]) == pytest.approx(1)
+    assert np.isnan(trust.counterfactual(given[:, 1:], [[-4.0, 2.0, 0.0]]))
+    assert np.isnan(trust.counterfactual(given, [[2.0, -2.0, 2.0, 0.0]]))
+    assert np.isnan(trust.counterfactual_side(given, [[0.1, 0.2, 0.3, 0.0]]))
 
 
 def test_random_maps_know_no_side():
     regions = np.random.default_rng(0).random((6, 66, 200)) > 0.7
     effects = np.random.default_rng(1).normal(size=(300, 6)) * 5
-    sides = [trust.counterfactual_side(map - 0.5, regions, one) for map, one in zip(random_maps(300), effects)]
-    assert holds(trust.summarize(sides), 0.5)
-    ranks = [trust.counterfactual(map, regions, one) for map, one in zip(random_maps(300), effects)]
-    assert holds(trust.summarize(ranks), 0)
+    given = trust.promises({"": random_maps(300) - 0.5}, np.broadcast_to(regions, (300, *regions.shape)))[""]
+    assert holds(trust.summarize(trust.counterfactual_side(given, effects)), 0.5)
+    assert holds(trust.summarize(trust.counterfactual(given, effects)), 0)
+    assert trust.degrees_explained(given, effects).mean() < 0
 
 
 # Deletion and insertion
@@ -406,42 +449,6 @@ def test_all_maps_call_the_same_area_important():
     assert not trust.important(np.zeros((66, 200))).any()
 
 
-# Mirror, and agreement
-
-
-def test_mirror(known):
-    model, image, _, truth, maps = known
-    mirrored = np.ascontiguousarray(image[:, ::-1])
-    assert predict(model, mirrored[np.newaxis])[0] == pytest.approx(-predict(model, image[np.newaxis])[0], abs=3)
-    there = trust.known_map(mirrored)
-    assert trust.rank_correlation(there, trust.mirror(truth, signed=True)) > 0.9
-    assert trust.rank_correlation(there, trust.mirror(truth, signed=False)) < -0.9
-    assert trust.rank_correlation(there, truth) < 0.5
-    np.testing.assert_array_equal(trust.mirror(np.array([[1.0, -2.0]]), True), [[2, -1]])
-    np.testing.assert_array_equal(trust.mirror(np.array([[1.0, 2.0]]), False), [[2, 1]])
-    seen = hypercolumns(model, mirrored, ("conv1", "conv2", "conv3"))
-    assert trust.agreement(seen, trust.mirror(maps["hypercolumns"], signed=False)) > 0.9
-
-
-def test_agreement_by_hand():
-    witness = np.array([[10.0, -8.0, 1.0, -1.0, 0.5]])
-    assert trust.agreement(-witness, witness) == pytest.approx(1)
-    assert trust.sign_agreement(witness, witness, 0.4) == 1
-    assert trust.sign_agreement(-witness, witness, 0.4) == 0
-    assert trust.sign_agreement(np.array([[1.0, 8.0, 5, 5, 5]]), witness, 0.4) == 0.5
-    assert trust.sign_agreement(np.array([[1.0, 0.0, 5, 5, 5]]), witness, 0.4) == 0.75
-    assert trust.sign_agreement(0 * witness, witness, 0.4) == 0.5
-    assert np.isnan(trust.sign_agreement(witness, 0 * witness))
-    assert trust.agreement(0 * witness, witness) == 0
-
-
-def test_random_maps_agree_with_nobody():
-    witness = np.random.default_rng(0).normal(size=(66, 200))
-    maps = random_maps(100) - 0.5
-    assert holds(trust.summarize([trust.agreement(map, witness) for map in maps]), 0)
-    assert holds(trust.summarize([trust.sign_agreement(map, witness) for map in maps]), 0.5)
-
-
 # The network whose evidence is known
 
 
@@ -478,7 +485,7 @@ def test_what_shines_is_not_what_steers(known, name):
     assert above > right > left
 
 
-@pytest.mark.parametrize("name", [*trust.methods(), *trust.controls(), "truth"])
+@pytest.mark.parametrize("name", [*KINDS, *trust.controls(), "truth"])
 def test_each_score_on_the_known_network(known, name):
     _, image, regions, truth, maps = known
     map = truth if name == "truth" else maps[name]
@@ -486,7 +493,8 @@ def test_each_score_on_the_known_network(known, name):
     effects = [float(trust.known_map(image)[region].sum()) for region in lamps]
     steers = regions["right"] | regions["left"]
     good = name in {"truth", *SIGNED} - {"Grad-CAM"}
-    rank, side = trust.counterfactual(map, lamps, effects), trust.counterfactual_side(map, lamps, effects)
+    given = promised(map, lamps)
+    rank, side = trust.counterfactual(given, [effects]), trust.counterfactual_side(given, [effects])
     assert (rank > 0.9) == good
     assert side == 1 if good else side == 0.5
     if name != "Grad-CAM":
@@ -503,15 +511,15 @@ def test_wrong_maps_of_the_known_network_score_badly(known):
         assert trust.mass_accuracy(map, steers) < 0.2 < 0.99 < trust.mass_accuracy(truth, steers), name
         assert trust.rank_accuracy(map, steers) < 0.2 < 0.99 < trust.rank_accuracy(truth, steers), name
         assert trust.pointing_game(map, steers) == 0 < 1 == trust.pointing_game(truth, steers), name
-        assert trust.counterfactual(map, lamps, effects) < 0.9, name
+        assert trust.counterfactual(promised(map, lamps), [effects]) < 0.9, name
+        assert trust.degrees_explained(promised(map, lamps), [effects]) < 0.6, name
         areas = trust.deletion(model, image, map, 0.0).area, trust.deletion(model, image, truth, 0.0).area
         assert areas[0] < areas[1] - 0.1, name
         areas = trust.insertion(model, image, map, 0.0).area, trust.insertion(model, image, truth, 0.0).area
         assert areas[0] > areas[1] + 0.1, name
-        assert trust.agreement(map, truth) < 0.3, name
-    assert trust.counterfactual_side(truth[:, ::-1], lamps, effects) <= 0.5
-    assert trust.counterfactual_side(-truth, lamps, effects) == 0
-    assert trust.sign_agreement(-truth, truth, 0.01) == 0
+    assert trust.degrees_explained(promised(truth, lamps), [effects]) == pytest.approx(1)
+    assert trust.counterfactual_side(promised(truth[:, ::-1], lamps), [effects]) <= 0.5
+    assert trust.counterfactual_side(promised(-truth, lamps), [effects]) == 0
 
 
 # Controls and tables
@@ -558,7 +566,9 @@ def test_which_maps_have_a_side(shipped):
         (lambda model, image, map: trust.matter(np.zeros((9, 9), np.uint8), -1), "tolerance=-1"),
         (lambda model, image, map: trust.mass_accuracy(map, map[:9] > 0), "expected a map"),
         (lambda model, image, map: trust.rank_accuracy(map * np.nan, map > 0), "13200 values that are NaN"),
-        (lambda model, image, map: trust.counterfactual(map, map[np.newaxis] > 0, [1, 2]), "regions and"),
+        (lambda model, image, map: trust.promises({"it": map}, map[np.newaxis] > 0), "it: maps.*regions"),
+        (lambda model, image, map: trust.counterfactual([[1, 2]], [[1, 2, 3]]), "promises and"),
+        (lambda model, image, map: trust.degrees_explained([1, 2], [1, 2]), "promises and"),
         (lambda model, image, map: trust.deletion(model, image, map[:9]), "expected a map"),
         (lambda model, image, map: trust.deletion(model, image, map, "white"), "fill='white'"),
         (lambda model, image, map: trust.insertion(model, image, map, steps=0), "steps=0"),
@@ -575,22 +585,63 @@ def test_what_is_wrong_is_named(known, call, message):
         call(known[0], known[1], np.ones((66, 200)))
 
 
-def test_the_committed_table_comes_from_the_shipped_network(shipped):
-    """The columns that need no second question, for the maps that are quickly made, are computed again."""
+@pytest.fixture(scope="module")
+def taken_away(shipped):
+    """The 200 views of notebook 08: what their elements do, and what maps that are quickly made promise of them."""
+    network = shipped[0]
+    views, without = render_counterfactuals(ROADS, VIEWS, ELEMENTS)
+    pictures = views.pictures(network)
+    effects, regions = trust.take_away(network, pictures, without)
+    makers = {kind: trust.methods()[kind] for kind in ("VisualBackProp", "Grad-CAM", "HiResCAM", "gradient × input")}
+    maps = trust.make_maps(network, pictures, makers | trust.controls(), progress=False)
+    return effects, trust.promises(maps, regions), trust.hide_elements(network, pictures[:20], regions[:20], "blur")
+
+
+def test_the_committed_table_comes_from_the_shipped_network(taken_away):
+    """For the maps that are quickly made, the scores are computed again."""
     notebook = nbformat.read(Path(__file__).resolve().parents[1] / "notebooks" / "08_trust.ipynb", as_version=4)
     shown = [
         output.get("data", {}).get("text/markdown", "") for cell in notebook.cells for output in cell.get("outputs", [])
     ]
-    table = next(text for text in shown if "counterfactual ↑" in text)
+    table = next(text for text in shown if "forgotten ↓" in text)
     head, _, *rows = ([entry.strip() for entry in line.strip("|").split(" | ")] for line in table.splitlines())
-    stored = {row[0]: dict(zip(head, row)) for row in rows}
-    views = render_views(range(2000, 2020), 200)
-    lines = [trust.matter(views.labels(i)) for i in range(200)]
-    kinds = ("VisualBackProp", "Grad-CAM", "HiResCAM", "gradient × input")
-    makers = {kind: trust.methods()[kind] for kind in kinds} | trust.controls()
-    for kind, maps in trust.make_maps(shipped[0], views.pictures(shipped[0]), makers, progress=False).items():
-        for function in (trust.mass_accuracy, trust.rank_accuracy, trust.pointing_game):
-            score = trust.summarize([function(*one) for one in zip(maps, lines)])
-            mean, interval = stored[kind][f"{function.__name__.replace('_', ' ')} ↑ (n = 200)"].strip("*").split()[:2]
-            assert float(mean) == pytest.approx(score.mean, abs=0.011), (kind, function)
-            assert float(interval[1:]) == pytest.approx((score.high - score.low) / 2, abs=0.011), (kind, function)
+    effects, promised, _ = taken_away
+    for kind, given in promised.items():
+        row = next(row for row in rows if row[0] == kind)
+        for column, function in (("counterfactual", trust.counterfactual), ("its side", trust.counterfactual_side)):
+            score = trust.summarize(function(given, effects))
+            stored = next(entry for name, entry in zip(head, row) if name.startswith(column)).strip("*")
+            if kind in trust.UNSIGNED and column == "its side":
+                assert stored == "–"
+                continue
+            mean, interval = stored.split()[:2]
+            assert float(mean) == pytest.approx(score.mean, abs=0.011), (kind, column)
+            assert float(interval[1:]) == pytest.approx((score.high - score.low) / 2, abs=0.011), (kind, column)
+
+
+def test_the_committed_promises_are_those_of_the_shipped_network(taken_away):
+    effects, promised, hidden = taken_away
+    networks = trust.load_promises()
+    assert list(networks) == ["pilotnet", "another seed", "pilotnet_gap"]
+    stored = networks["pilotnet"]
+    np.testing.assert_allclose(stored.effects, effects, atol=0.02)
+    for kind, given in promised.items():
+        scale = np.nanstd(given)
+        np.testing.assert_allclose(stored.promised[kind] / scale, given / scale, atol=0.02, err_msg=kind)
+    np.testing.assert_allclose(stored.hidden["blur"][:20], hidden, atol=0.02)
+    for one in networks.values():
+        true, oracle = one.effects, one.promised[trust.ORACLE]
+        best = trust.summarize(trust.degrees_explained(oracle, true))
+        floor = [trust.summarize(trust.counterfactual(one.promised[kind], true)).mean for kind in trust.CONTROLS]
+        assert best.mean > 0.6 and trust.summarize(trust.counterfactual(oracle, true)).mean > max(floor) + 0.1
+
+
+def test_hidden_elements_by_hand():
+    weights, picture = quarter() / quarter().sum() * 40, np.full((66, 200, 3), 0.5, np.float32)
+    regions = np.zeros((1, 3, 66, 200), bool)
+    regions[0, 0, 10:20, 10:30] = True
+    regions[0, 1, 40:50] = True
+    found = trust.hide_elements(linear(weights), picture[np.newaxis], regions, "black")
+    # Hidden are 12 x 22 pixels, of which each is worth 40 / 3300 degrees times a half.
+    np.testing.assert_allclose(found, [[(12 * 22 - 4) * 20 / 3300, 0, np.nan]], atol=1e-3)
+    assert np.isnan(trust.hide_elements(linear(weights), picture[np.newaxis], regions[:, 2:], "black")).all()

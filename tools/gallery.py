@@ -27,10 +27,9 @@ def main() -> None:
         asked = average if method.problem(network) else network
         found = explain(asked, image, name, target="right", sizes=(15,), signed=True)
         pictures[method.title] = draw_map(view, found)
-    for signed, caption in ((True, "red steers right, blue left"), (False, "yellow: where it responds most")):
-        legend, room = overlay.colorbar(WIDTH, 1.0, signed, "share of each map's own scale"), np.full_like(view, 255)
-        room[(len(view) - len(legend)) // 2 :][: len(legend)] = legend
-        pictures[caption] = room
+    legend, room = overlay.colorbar(WIDTH, 1.0, True, "share of each map's own scale"), np.full_like(view, 255)
+    room[(len(view) - len(legend)) // 2 :][: len(legend)] = legend
+    pictures["red: right, blue: left, yellow: no side"] = room
     strip = overlay.grid(list(pictures.values()), list(pictures), COLUMNS)
     cv2.imwrite(str(root / "data" / "gallery.png"), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR))
 

@@ -15,7 +15,7 @@ from steerlib.exercises.hypercolumns import check_correlations, check_mean_of_la
 from steerlib.exercises.occlusion import check_band_effects, check_blurred_row, check_halves
 from steerlib.exercises.own_network import check_beyond_chance, check_factor, check_in_order, check_rows_seen
 from steerlib.exercises.training import check_colors, check_cross_validate, check_multiplications
-from steerlib.exercises.trust import check_black_blank, check_harder_control, check_smoothed
+from steerlib.exercises.trust import check_black_blank, check_smoothed, check_worth
 from steerlib.exercises.verdict import NOT_YET, Verdict
 from steerlib.exercises.video import check_evidence_of, check_running_mean, check_saturated
 from steerlib.exercises.whole_drive import check_loneliness, check_mean_where, check_same_side
@@ -40,7 +40,6 @@ __all__ = [
     "check_factor",
     "check_grad_cam_left",
     "check_halves",
-    "check_harder_control",
     "check_in_order",
     "check_loneliness",
     "check_longest",
@@ -58,5 +57,6 @@ __all__ = [
     "check_smoothed",
     "check_with_columns",
     "check_without_channel",
+    "check_worth",
     "check_wrong_sides",
 ]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from steerlib.exercises.verdict import Hint, Verdict, call, check, compare, parts
+from steerlib.exercises.verdict import DEGREES, Hint, Verdict, call, check, compare, parts
 from steerlib.networks.pilotnet import SIZE
 
 if TYPE_CHECKING:
-    pass
+    import keras
+
+    from steerlib.networks.network import Network
 
 
 @check
@@ -40,24 +42,29 @@ def check_smoothed(smoothed: Callable) -> Verdict:
 
 
 @check
-def check_harder_control(harder_control: Callable, image: np.ndarray) -> Verdict:
-    """Check ``harder_control(network, image)``: (66, 200), the blob times the edges; its scale does not matter."""
-    from steerlib.trust import center_map, edge_map
+def check_worth(worth: Callable, network: Network | keras.Model, image: np.ndarray, region: np.ndarray) -> Verdict:
+    """Check ``worth(network, image, region)``: the degrees that a region, widened by a pixel, is worth; median fill."""
+    from steerlib.maps.fill import fill_image
+    from steerlib.networks.network import as_network
 
-    def unasked(*_: Any) -> None:  # noqa: ANN401
-        raise Hint("it asks the network; a control must not")
+    network = as_network(network)
+    angle = network.angle(image)
 
-    answer = np.asarray(call(harder_control, unasked, image), float)
-    blob, edges = center_map(image), edge_map(image)
+    def without(pixels: int = 1, fill: str = "median") -> float:
+        wider = cv2.dilate(region.astype(np.uint8), np.ones((2 * pixels + 1,) * 2, np.uint8)) > 0
+        return network.angle(np.where(wider[..., np.newaxis], fill_image(image, fill), image))
+
     mistakes = {
-        "this is the blob alone": blob,
-        "these are the edges alone": edges,
-        "this is a sum, expected a product": blob + edges,
-        "this is a sum, expected a product (the edges scaled to 1)": blob + edges / edges.max(),
+        "left and right are exchanged: the angle with the region comes first": without() - angle,
+        "this is the angle without the region, expected the change": without(),
+        "the region is not widened: its border still shows what was there": angle - without(0),
+        "the region is widened by more than one pixel": angle - without(2),
+        "the fill is the blurred picture; asked is the median": angle - without(1, "blur"),
+        "this is the whole picture's median, expected the region only": angle
+        - network.angle(fill_image(image, "median")),
     }
-    scaled = {hint: map / map.max() for hint, map in mistakes.items()}
-    compare(answer / (np.abs(answer).max() or 1), blob * edges / (blob * edges).max(), scaled)
-    return Verdict(True, "a control that knows the frame and has not asked the network")
+    compare(call(worth, network, image, region), angle - without(), mistakes, tolerance=0.05, least=DEGREES)
+    return Verdict(True, "no map, and an answer in degrees")
 
 
 @check

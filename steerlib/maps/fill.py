@@ -1,15 +1,16 @@
-"""What shows through where a picture is hidden (notebook 03)."""
+"""What shows through where a picture is hidden (notebooks 03 and 08)."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-FILLS = ("black", "mean", "blur")  # those that have a name
+FILLS = ("black", "mean", "blur", "median", "erased")  # those that have a name
 BLUR = 10.0  # standard deviation of the "blur" fill in pixels of the picture: markings vanish, sky and road stay
+MEDIAN = 11  # pixels across: lines are narrower and vanish, surfaces and edges of the asphalt are wider and stay
 
 
-def fill_image(picture: np.ndarray, fill: float | str) -> np.ndarray:
+def fill_image(picture: np.ndarray, fill: float | str | np.ndarray) -> np.ndarray:
     """Make the picture that shows through a hidden window.
 
     Introduced in notebook 03.
@@ -17,8 +18,10 @@ def fill_image(picture: np.ndarray, fill: float | str) -> np.ndarray:
     Parameters
     ----------
     picture : (h, w, 3) float32 in [0, 1]
-    fill : float in [0, 1], "black", "mean" or "blur"
-        A gray (0 is black), the picture's mean color, or the picture so blurred that no line is left.
+    fill : float in [0, 1], "black", "mean", "blur", "median", "erased", or (h, w, 3) float32 in [0, 1]
+        A gray (0 is black); the picture's mean color; the picture so blurred that no line is left; the median around
+        each pixel, which leaves out what is thin and keeps surfaces and their edges; the road as a small network draws
+        it without lines, vehicles, shadows and what stands beside it (`steerlib.maps.eraser`); or another picture.
 
     Returns
     -------
@@ -34,8 +37,18 @@ def fill_image(picture: np.ndarray, fill: float | str) -> np.ndarray:
             return np.zeros_like(picture)
         if fill == "mean":
             return np.broadcast_to(picture.mean(axis=(0, 1)), picture.shape)
+        if fill == "median":
+            return cv2.medianBlur(cv2.convertScaleAbs(picture, alpha=255), MEDIAN) * np.float32(1 / 255)
+        if fill == "erased":
+            from steerlib.maps.eraser import erase  # only here: it asks TensorFlow
+
+            return erase(picture)
         if fill == "blur":
             return cv2.GaussianBlur(picture, (0, 0), sigmaX=BLUR, borderType=cv2.BORDER_REFLECT)
-    elif np.asarray(fill).dtype.kind in "fiu" and 0 <= fill <= 1:
+    elif np.ndim(fill) == 3:
+        if np.shape(fill) != picture.shape:
+            raise ValueError(f"fill: a picture {np.shape(fill)}, expected one of the shape {picture.shape}")
+        return np.asarray(fill, np.float32)
+    elif np.ndim(fill) == 0 and np.asarray(fill).dtype.kind in "fiu" and 0 <= fill <= 1:
         return np.full_like(picture, fill)
-    raise ValueError(f"fill={fill!r}: expected a number from 0 to 1, 'black', 'mean' or 'blur'")
+    raise ValueError(f"fill={fill!r}: expected a number from 0 to 1, a picture, or one of {', '.join(FILLS)}")

@@ -12,7 +12,7 @@ from steerlib.networks.network import Network
 
 @door
 def integrated_gradients(
-    network: Network, picture: np.ndarray, steps: int = 32, baseline: float | str = "blur"
+    network: Network, picture: np.ndarray, steps: int = 32, baseline: float | str | np.ndarray = "blur"
 ) -> np.ndarray:
     """Add up the gradient on the way from a baseline to the picture (integrated gradients).
 
@@ -29,7 +29,7 @@ def integrated_gradients(
         What it sees, as `Drive.pictures` gives it.
     steps : int
         How many gradients are averaged, at least 1; all in one batch.
-    baseline : float in [0, 1], "black", "mean" or "blur"
+    baseline : float in [0, 1], str, or (h, w, 3) float32 in [0, 1]
         x', the picture that is meant by "nothing there": see `steerlib.fill_image`.
 
     Returns
@@ -60,5 +60,8 @@ METHOD = Method(
     words="Red pixels steer right, blue ones left.",
     needs="gradients",
     notebook=8,
-    scored={"integrated gradients": {"steps": 16}},
+    scored={
+        "integrated gradients, blurred": {"steps": 16, "baseline": "blur"},
+        "integrated gradients, median": {"steps": 16, "baseline": "median"},
+    },
 )

@@ -19,7 +19,7 @@ def occlusion_map(
     picture: np.ndarray,
     sizes: Sequence[int] = (15, 50),
     stride: int = 2,
-    fill: float | str = 0.0,
+    fill: float | str | np.ndarray = 0.0,
     batch_size: int = 256,
 ) -> np.ndarray:
     """Hide a window here, there and everywhere, and ask for the angle each time.
@@ -42,7 +42,7 @@ def occlusion_map(
         Sides of the square windows in pixels. One alone, such as ``(15,)``, gives that size's own map.
     stride : int
         Distance between the centers of neighboring windows in pixels, at most the smallest window.
-    fill : float in [0, 1], "black", "mean" or "blur"
+    fill : float in [0, 1], str, or (h, w, 3) float32 in [0, 1]
         What the window is painted with, see `fill_image`.
     batch_size : int
         How many hidden images are in memory, and go through the network, at once.
@@ -68,7 +68,7 @@ def occlusion_steps(
     picture: np.ndarray,
     sizes: Sequence[int] = (15, 50),
     stride: int = 2,
-    fill: float | str = 0.0,
+    fill: float | str | np.ndarray = 0.0,
     batch_size: int = 256,
 ) -> Iterator[np.ndarray | None]:
     """Compute an `occlusion_map` in steps, between which something else can be done, or after which to stop.
@@ -104,7 +104,9 @@ def occlusion_steps(
     yield np.mean(maps, axis=0).astype(np.float32)
 
 
-def occlude(picture: np.ndarray, center: tuple[int, int], size: int, fill: float | str = 0.0) -> np.ndarray:
+def occlude(
+    picture: np.ndarray, center: tuple[int, int], size: int, fill: float | str | np.ndarray = 0.0
+) -> np.ndarray:
     """Hide one window of a picture.
 
     Introduced in notebook 03.
@@ -116,7 +118,7 @@ def occlude(picture: np.ndarray, center: tuple[int, int], size: int, fill: float
         A pixel of the picture. What reaches over the border is cut off.
     size : int
         Side of the window in pixels. It begins ``size // 2`` pixels before the center.
-    fill : float in [0, 1], "black", "mean" or "blur"
+    fill : float in [0, 1], str, or (h, w, 3) float32 in [0, 1]
         See `fill_image`.
 
     Returns
@@ -134,6 +136,43 @@ def occlude(picture: np.ndarray, center: tuple[int, int], size: int, fill: float
     hidden, window = picture.copy(), _window(center, size, picture.shape)
     hidden[window] = fill_image(picture, fill)[window]
     return hidden
+
+
+@door
+def occlude_regions(
+    network: Network, picture: np.ndarray, regions: np.ndarray, fill: float | str | np.ndarray = "median"
+) -> np.ndarray:
+    """Hide regions of any shape, one at a time, and tell what each is worth.
+
+    Introduced in notebook 08. As `occlusion_map`, where somebody knows which pixels belong together: a line, a vehicle,
+    what was painted over with a brush.
+
+    Parameters
+    ----------
+    network : Network
+    picture : (h, w, 3) float32 in [0, 1]
+    regions : (k, h, w) bool
+        Which pixels are hidden each time.
+    fill : float in [0, 1], str, or (h, w, 3) float32 in [0, 1]
+        What shows through, see `fill_image`.
+
+    Returns
+    -------
+    (k,) float32
+        Degrees: the angle minus the angle with the region hidden; positive where the region steers right.
+
+    Raises
+    ------
+    ValueError
+        If the regions or the fill are not those described.
+    """
+    regions = np.asarray(regions)
+    if regions.ndim != 3 or regions.shape[1:] != picture.shape[:2] or regions.dtype != bool:
+        raise ValueError(
+            f"regions {regions.shape} {regions.dtype}: expected (k, {picture.shape[0]}, {picture.shape[1]}) bool"
+        )
+    hidden = np.where(regions[..., np.newaxis], fill_image(picture, fill), picture)
+    return network.angle(picture) - network.angles(hidden) if len(regions) else np.zeros(0, np.float32)
 
 
 def window_centers(length: int, stride: int) -> np.ndarray:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from steerlib.trust import summarize
-from steerlib.trust.maps import CONTROLS, UNSIGNED
+from steerlib.trust.maps import CONTROLS, ORACLE, UNSIGNED
 
 Scores = Mapping[str, Mapping[str, np.ndarray]]
 # What is good, and how good numbers are then: the larger the better.
 GOALS = {"↑": lambda values: values, "↓": lambda values: -values, "→ 1": lambda values: -np.abs(values - 1)}
 MARKS = {"~": "edge detector", "∘": "center blob"}  # no better than this control
+NO_METHODS = (*CONTROLS, ORACLE)
+COLORS = dict.fromkeys(CONTROLS, "0.55") | {ORACLE: "black"}
 
 
 def score_maps(
@@ -51,7 +53,7 @@ def show_scores(scores: Scores, chances: Sequence[float] = ()) -> None:
     Parameters
     ----------
     scores : Scores
-        A panel for each. Controls, which ask no network, are gray.
+        A panel for each. Controls, which ask no network, are gray; the oracle, which knows the truth, is black.
     chances : sequence of float
         A dotted line in each panel: what a map without knowledge gets.
     """
@@ -61,7 +63,7 @@ def show_scores(scores: Scores, chances: Sequence[float] = ()) -> None:
     _, axes = plt.subplots(1, len(scores), figsize=size, sharey=True, squeeze=False, layout="constrained")
     for axis, (name, found) in zip(axes[0], scores.items()):
         for kind, values in found.items():
-            score, color, y = summarize(values), "0.55" if kind in CONTROLS else "#e08214", kinds.index(kind)
+            score, color, y = summarize(values), COLORS.get(kind, "#e08214"), kinds.index(kind)
             axis.plot([score.low, score.high], [y, y], color=color, linewidth=3, alpha=0.6)
             axis.plot(score.mean, y, "o", color=color)
         frames = _frames(found)
@@ -94,7 +96,7 @@ def score_rows(scores: Scores, goals: Mapping[str, str], chances: Mapping[str, f
     good = {name: {kind: GOALS[goals[name]](each) for kind, each in scores[name].items()} for name in goals}
     best = {}
     for name, found in good.items():
-        means = {kind: summarize(values).mean for kind, values in found.items() if kind not in CONTROLS}
+        means = {kind: summarize(values).mean for kind, values in found.items() if kind not in NO_METHODS}
         best[name] = max((kind for kind in means if np.isfinite(means[kind])), key=means.get, default=None)
 
     def cell(name: str, kind: str) -> str:
@@ -106,7 +108,7 @@ def score_rows(scores: Scores, goals: Mapping[str, str], chances: Mapping[str, f
         text = f"{score.mean:.2f} ±{(score.high - score.low) / 2:.2f}"
         text += f" (n = {score.frames})" if score.frames < frames else ""
         for mark, control in MARKS.items():
-            if kind not in CONTROLS and control in good[name]:
+            if kind not in NO_METHODS and control in good[name]:
                 better = summarize(good[name][kind] - good[name][control])
                 text += "" if better.low > 0 else f" {mark}"
         return f"**{text}**" if kind == best[name] else text

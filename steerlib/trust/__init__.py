@@ -7,38 +7,53 @@ as it is, positive for right. Which of the two is said with each score. A score 
 there, and `summarize` tells on how many frames it was defined.
 """
 
+from steerlib.trust.elements import FILLS, Promises, hide_elements, load_promises, promise, take_away
 from steerlib.trust.interventions import STILL, TINY, Curve, Shift, deletion, important, insertion, shift_test
 from steerlib.trust.known import BAND, known_image, known_map, known_network
-from steerlib.trust.maps import UNSIGNED, Method, center_map, controls, edge_map, make_maps, methods, random_map
+from steerlib.trust.maps import (
+    CONTROLS,
+    ORACLE,
+    UNSIGNED,
+    Method,
+    center_map,
+    controls,
+    edge_map,
+    make_maps,
+    methods,
+    oracle,
+    random_map,
+)
 from steerlib.trust.numbers import Score, correlation, rank_correlation, summarize
 from steerlib.trust.sanity import Similarity, cascade, randomizations, similarity, weighted
 from steerlib.trust.scores import (
     LINES,
-    agreement,
     changed,
     counterfactual,
     counterfactual_side,
+    degrees_explained,
     mass_accuracy,
     matter,
-    mirror,
     pointing_game,
+    promises,
     rank_accuracy,
-    sign_agreement,
 )
 from steerlib.trust.views import score_views
 
 __all__ = [
     "BAND",
+    "CONTROLS",
+    "FILLS",
     "LINES",
+    "ORACLE",
     "STILL",
     "TINY",
     "UNSIGNED",
     "Curve",
     "Method",
+    "Promises",
     "Score",
     "Shift",
     "Similarity",
-    "agreement",
     "cascade",
     "center_map",
     "changed",
@@ -46,27 +61,32 @@ __all__ = [
     "correlation",
     "counterfactual",
     "counterfactual_side",
+    "degrees_explained",
     "deletion",
     "edge_map",
+    "hide_elements",
     "important",
     "insertion",
     "known_image",
     "known_map",
     "known_network",
+    "load_promises",
     "make_maps",
     "mass_accuracy",
     "matter",
     "methods",
-    "mirror",
+    "oracle",
     "pointing_game",
+    "promise",
+    "promises",
     "random_map",
     "randomizations",
     "rank_accuracy",
     "rank_correlation",
     "score_views",
     "shift_test",
-    "sign_agreement",
     "similarity",
     "summarize",
+    "take_away",
     "weighted",
 ]

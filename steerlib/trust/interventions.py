@@ -29,7 +29,11 @@ class Curve(NamedTuple):
 
 
 def deletion(
-    network: Network | keras.Model, image: np.ndarray, map: np.ndarray, fill: float | str = "blur", steps: int = 16
+    network: Network | keras.Model,
+    image: np.ndarray,
+    map: np.ndarray,
+    fill: float | str | np.ndarray = "blur",
+    steps: int = 16,
 ) -> Curve:
     """Hide the pixels from the most to the least important one, and watch the angle leave.
 
@@ -44,7 +48,7 @@ def deletion(
     network : Network
     image : (h, w, 3) float32 in [0, 1]
     map : (h, w) float
-    fill : float in [0, 1], "black", "mean" or "blur"
+    fill : float in [0, 1], str, or (h, w, 3) float32 in [0, 1]
         What hidden pixels become, see `steerlib.fill_image`; all of it is the blank picture.
     steps : int
         In how many equal portions the pixels are hidden.
@@ -64,7 +68,11 @@ def deletion(
 
 
 def insertion(
-    network: Network | keras.Model, image: np.ndarray, map: np.ndarray, fill: float | str = "blur", steps: int = 16
+    network: Network | keras.Model,
+    image: np.ndarray,
+    map: np.ndarray,
+    fill: float | str | np.ndarray = "blur",
+    steps: int = 16,
 ) -> Curve:
     """Show the pixels on a blank picture, from the most to the least important one, and watch the angle come back.
 
@@ -78,7 +86,7 @@ def insertion(
 
 @door
 def _exchange(
-    network: Network, image: np.ndarray, fill: float | str, map: np.ndarray, steps: int, showing: bool
+    network: Network, image: np.ndarray, fill: float | str | np.ndarray, map: np.ndarray, steps: int, showing: bool
 ) -> Curve:
     """Hide the pixels of an image, or show them on the blank one, portion by portion."""
     magnitude, blank = magnitude_of(map, image[..., 0]), fill_image(image, fill)
@@ -114,7 +122,7 @@ def shift_test(
     shifts: Sequence[int] = (-9, -6, -3, 0, 3, 6, 9),
     share: float = 0.2,
     dilation: int = 3,
-    fill: float | str = "blur",
+    fill: float | str | np.ndarray = "blur",
 ) -> Shift:
     """Move the pixels that a map calls important sideways, then only the others, then the whole frame.
 
@@ -133,7 +141,7 @@ def shift_test(
         Pixels to the right; at least two different ones.
     share, dilation
         Of `important`.
-    fill : float in [0, 1], "black", "mean" or "blur"
+    fill : float in [0, 1], str, or (h, w, 3) float32 in [0, 1]
         See `steerlib.fill_image`.
 
     Returns

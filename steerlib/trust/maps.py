@@ -12,13 +12,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from steerlib.maps import METHODS
+from steerlib.maps.integrated_gradients import integrated_gradients
 from steerlib.networks.network import Network, as_network
 
 if TYPE_CHECKING:
     import keras
 
 Method = Callable[[Network, np.ndarray], np.ndarray]
-CONTROLS = ("random map", "edge detector", "center blob")
+CONTROLS = ("random map", "edge detector", "center blob", "blob × edges")
+ORACLE = "oracle"
 
 
 def methods(network: Network | keras.Model | None = None, **settings: Any) -> dict[str, Method]:  # noqa: ANN401
@@ -69,8 +71,40 @@ def controls() -> dict[str, Method]:
     dict of str to function
         ``control(network, picture)`` gives a float32 map >= 0 and takes no notice of the network.
     """
-    maps = random_map, edge_map, center_map
+    maps = random_map, edge_map, center_map, lambda picture: center_map(picture) * edge_map(picture)
     return {name: lambda _, picture, map=map: map(picture) for name, map in zip(CONTROLS, maps)}
+
+
+def oracle(
+    network: Network | keras.Model, images: np.ndarray, without: Mapping[str, np.ndarray], steps: int = 16
+) -> np.ndarray:
+    """Make the maps that a score must praise: from the truth, which no method knows.
+
+    Introduced in notebook 08. For each element the integrated gradients from the picture rendered without it to the
+    picture; added up. By completeness each of these maps sums to what its element does. A score that does not set the
+    oracle apart from controls cannot tell a true map from a wrong one.
+
+    Parameters
+    ----------
+    network : Network
+    images : (n, h, w, 3) float32 in [0, 1]
+    without : mapping of str to (n, h, w, 3) uint8
+        The same views without one element, see `steerlib.world.render_counterfactuals`.
+    steps : int
+        How many gradients are averaged on each way.
+
+    Returns
+    -------
+    (n, h, w) float32
+        Degrees for each pixel, positive where the pixel steers right.
+    """
+    maps = np.zeros(np.shape(images)[:3], np.float32)
+    for k, image in enumerate(images):
+        for pixels in without.values():
+            bare = pixels[k] / np.float32(255)
+            if (bare != image).any():
+                maps[k] += integrated_gradients(network, image, steps, bare)
+    return maps
 
 
 def random_map(image: np.ndarray) -> np.ndarray:

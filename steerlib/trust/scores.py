@@ -1,9 +1,9 @@
 """Scores of a map against what matters and what really steers (notebook 08).
 
-The pixels by which a driver steers, elements that were left out, a mirrored frame, another method as a witness.
+The pixels by which a driver steers, and elements that were left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -157,126 +157,148 @@ def changed(image: np.ndarray, without: np.ndarray, least: float = 0.02) -> np.n
     return np.abs(image - without).max(axis=-1) > least
 
 
-def counterfactual(map: np.ndarray, regions: np.ndarray, effects: ArrayLike) -> float:
-    """Compare what a map gives to the elements of a scene with what they really do.
+def promises(maps: Mapping[str, np.ndarray], regions: np.ndarray) -> dict[str, np.ndarray]:
+    """Say what maps give to the elements of a scene: the sum of each map over the pixels of each element.
 
-    Introduced in notebook 08. Spearman's rank correlation, over the elements of one frame, between the size of the
-    element's effect and the map's mass in its pixels. It is the one score with a causal ground truth: the element was
-    really left out. Takes the magnitude. An element that covers more pixels mostly does more, so chance is not 0 but
-    what a constant map scores.
+    Introduced in notebook 08. The signs are kept: in a map of degrees for each pixel those of one line may point to
+    both sides, and what the map says of the line is their sum. Of a map without a side it is its mass there.
 
     Parameters
     ----------
-    map : (h, w) float
-    regions : (k, h, w) bool
-        Where each element is, see `changed`. Elements that are nowhere are left out.
-    effects : (k,) float
-        Degrees: the angle with the element minus the angle without it.
+    maps : mapping of str to (n, h, w) float
+        NaN where a kind of map was not made.
+    regions : (n, k, h, w) bool
+        Where each element is on each frame, see `changed`.
 
     Returns
     -------
-    float in [-1, 1]
-        NaN with fewer than three elements, or where all effects are of one size. 0 for a map of zeros.
+    dict of str to (n, k) float64
+        In the unit of the map, times pixels: degrees for a map of degrees for each pixel. NaN where the element is not
+        in the picture, or there is no map.
 
     Raises
     ------
     ValueError
-        If there is not one effect for each region.
+        If the shapes do not belong together.
     """
-    regions, effects = _visible(regions, effects)
-    sizes = np.abs(effects)
-    if len(sizes) < 3 or np.ptp(sizes) == 0:
-        return np.nan
-    return rank_correlation(_sums(np.abs(map), regions), sizes)
+    regions = np.asarray(regions, bool)
+    found = {}
+    for kind, made in maps.items():
+        if regions.ndim != 4 or np.shape(made) != (len(regions), *regions.shape[2:]):
+            raise ValueError(
+                f"{kind}: maps {np.shape(made)} and regions {regions.shape}: expected (n, h, w), (n, k, h, w)"
+            )
+        sums = np.einsum("nkhw,nhw->nk", regions, np.asarray(made, np.float64))
+        found[kind] = np.where(regions.any(axis=(2, 3)), sums, np.nan)
+    return found
 
 
-def counterfactual_side(map: np.ndarray, regions: np.ndarray, effects: ArrayLike, least: float = 1.0) -> float:
-    """Give the share of the elements to which a signed map gives the side to which they really steer.
+def counterfactual(promised: ArrayLike, effects: ArrayLike, least: float = 0.2) -> np.ndarray:
+    """Compare the order of what a map gives to the elements of a scene with the order of what they really do.
 
-    Introduced in notebook 08. Takes the signed map: its sum over the element's pixels. Chance is a half.
+    Introduced in notebook 08. Spearman's rank correlation, over the elements of one frame, between the size of the
+    element's effect and the size of what the map gives to it. The ground truth is causal: the element was really left
+    out. An element that covers more pixels mostly does more, so chance is not 0 but what a constant map scores.
 
     Parameters
     ----------
-    map, regions, effects
+    promised : (n, k) float
+        See `promises`; NaN where an element is not in the picture.
+    effects : (n, k) float
+        Degrees: the angle with the element minus the angle without it.
+    least : float
+        Effects of fewer degrees count as none: their order is noise.
+
+    Returns
+    -------
+    (n,) float64 in [-1, 1]
+        NaN with fewer than three elements, or where all effects are of one size. 0 where a map gives the same to all.
+
+    Raises
+    ------
+    ValueError
+        If there is not one effect for each promise.
+    """
+    promised, effects = _pairs(promised, effects)
+    sizes = np.where(np.abs(effects) < least, 0.0, np.abs(effects))
+    return np.array([_ranks(one[there], size[there]) for one, size, there in _each(np.abs(promised), sizes)])
+
+
+def _ranks(promised: np.ndarray, sizes: np.ndarray) -> float:
+    return rank_correlation(promised, sizes) if len(sizes) >= 3 and np.ptp(sizes) else np.nan
+
+
+def counterfactual_side(promised: ArrayLike, effects: ArrayLike, least: float = 1.0) -> np.ndarray:
+    """Give the share of the elements to which a signed map gives the side to which they really steer.
+
+    Introduced in notebook 08. Chance is a half.
+
+    Parameters
+    ----------
+    promised, effects
         As for `counterfactual`; positive is right.
     least : float
         Elements with an effect of fewer degrees are left out.
 
     Returns
     -------
-    float in [0, 1]
-        NaN where no element is left. A sum of exactly zero counts as half right.
+    (n,) float64 in [0, 1]
+        NaN where no element is left. A promise of exactly zero counts as half right.
 
     Raises
     ------
     ValueError
-        If there is not one effect for each region.
+        If there is not one effect for each promise.
     """
-    regions, effects = _visible(regions, effects)
+    promised, effects = _pairs(promised, effects)
+    agree = (1 + np.sign(promised) * np.sign(effects)) / 2
     strong = np.abs(effects) >= least
-    if not strong.any():
-        return np.nan
-    agree = np.sign(_sums(map, regions[strong])) * np.sign(effects[strong])
-    return float((1 + agree.mean()) / 2)
+    return np.array(
+        [one[there & many].mean() if (there & many).any() else np.nan for one, many, there in _each(agree, strong)]
+    )
 
 
-def _visible(regions: np.ndarray, effects: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out the elements that are in no pixel."""
-    regions, effects = np.asarray(regions, bool), np.asarray(effects, np.float64)
-    if regions.ndim != 3 or len(regions) != len(effects):
-        raise ValueError(f"{regions.shape} regions and {effects.shape} effects: expected (k, h, w) and (k,)")
-    seen = regions.any(axis=(1, 2))
-    return regions[seen], effects[seen]
+def degrees_explained(promised: ArrayLike, effects: ArrayLike) -> np.ndarray:
+    """Tell how much of what the elements really do a map in degrees foretells: whether it keeps its promise.
 
-
-def _sums(map: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """Add a map up over each region."""
-    return np.array([map[region].sum(dtype=np.float64) for region in regions])
-
-
-def mirror(map: np.ndarray, signed: bool) -> np.ndarray:
-    """Give the map that the mirrored frame should have: left and right exchanged, in place and in sign.
-
-    Introduced in notebook 08. A network that steers the mirrored road by the mirrored angle, f(mirrored x) = −f(x), has
-    a map whose "right" becomes "left". An unsigned map is mirrored in place only.
+    Introduced in notebook 08. The share of the effects' squares that is explained, over all elements of all frames:
+    1 − Σ (promise − effect)² / Σ effect². A map that promises nothing explains 0; one whose errors are larger than the
+    effects explains less than nothing. Only a map of degrees for each pixel makes such promises.
 
     Parameters
     ----------
-    map : (h, w) float
-    signed : bool
+    promised, effects
+        As for `counterfactual`, in degrees.
 
     Returns
     -------
-    (h, w) float
+    (n,) float64, at most 1
+        For each frame 1 − Σ (promise − effect)² / s, where s is the mean over the frames of Σ effect²: the mean of
+        these numbers is the share above, and `summarize` gives its interval. NaN where no element is in the picture,
+        or none does anything on any frame.
+
+    Raises
+    ------
+    ValueError
+        If there is not one effect for each promise.
     """
-    return -map[:, ::-1] if signed else map[:, ::-1]
+    promised, effects = _pairs(promised, effects)
+    there = np.isfinite(promised)
+    squares = np.where(there, effects**2, 0).sum(axis=1)
+    errors = np.where(there, promised - effects, 0)
+    some = there.any(axis=1)
+    scale = squares[some].mean() if some.any() else 0.0
+    return np.where(some, 1 - (errors**2).sum(axis=1) / (scale or np.nan), np.nan)
 
 
-def agreement(map: np.ndarray, witness: np.ndarray) -> float:
-    """Give the rank correlation of the magnitudes of two maps. Introduced in notebook 08; chance is 0."""
-    return rank_correlation(np.abs(map), np.abs(witness))
+def _pairs(promised: ArrayLike, effects: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Give both as (n, k) float64."""
+    promised, effects = np.asarray(promised, np.float64), np.asarray(effects, np.float64)
+    if promised.ndim != 2 or promised.shape != effects.shape:
+        raise ValueError(f"{promised.shape} promises and {effects.shape} effects: expected (n, k) of both")
+    return promised, effects
 
 
-def sign_agreement(map: np.ndarray, witness: np.ndarray, share: float = 0.1) -> float:
-    """Give the share of the witness's strongest pixels on which two signed maps name the same side.
-
-    Introduced in notebook 08. Chance is a half, if the map does not know the frame. Where the map is zero it is half
-    right.
-
-    Parameters
-    ----------
-    map, witness : (h, w) float
-        Signed, positive for right.
-    share : float in (0, 1]
-        Of the area, where the magnitude of the witness is largest.
-
-    Returns
-    -------
-    float in [0, 1]
-        NaN where the witness is zero everywhere.
-    """
-    magnitude = magnitude_of(witness, map)
-    strong = (magnitude > 0) & (magnitude >= np.quantile(magnitude, 1 - share))
-    if not strong.any():
-        return np.nan
-    return float((1 + (np.sign(map[strong]) * np.sign(witness[strong])).mean()) / 2)
+def _each(promised: np.ndarray, others: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Give promises and others frame by frame, and which elements are there."""
+    return zip(promised, others, np.isfinite(promised))

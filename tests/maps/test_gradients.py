@@ -50,7 +50,7 @@ def test_a_linear_network_is_no_secret():
     model, image = known_network(), known_image()[0]
     truth = known_map(image)
     np.testing.assert_allclose(gradient_times_input(model, image), truth, atol=1e-5)
-    for baseline in (0.0, "mean", "blur"):
+    for baseline in (0.0, "mean", "blur", "median", image[::-1].copy()):
         expected = truth - known_map(fill_image(image, baseline))
         np.testing.assert_allclose(integrated_gradients(model, image, 3, baseline), expected, atol=1e-5)
     # Where all is bright enough, noise does not move a gradient that is the same everywhere.

@@ -9,7 +9,7 @@ import pytest
 
 from steerlib.maps import occlusion
 from steerlib.maps.fill import fill_image
-from steerlib.maps.occlusion import occlude, occlusion_map, occlusion_steps, window_centers
+from steerlib.maps.occlusion import occlude, occlude_regions, occlusion_map, occlusion_steps, window_centers
 from steerlib.networks.network import Network, as_network
 from steerlib.networks.training import predict
 
@@ -230,6 +230,27 @@ def test_fills():
     assert blurred[60, 100].max() < 0.2  # a marking has gone
     assert blurred[5].mean() > 0.7 and blurred[60].mean() < 0.1  # the sky has not
     np.testing.assert_allclose(fill_image(np.full(FULL, 0.3, np.float32), "blur"), 0.3, rtol=1e-5)
+    median = fill_image(road, "median")
+    assert median.dtype == np.float32 and median[60, 100].max() == 0  # a marking has gone
+    np.testing.assert_allclose(median[:30], 0.8, atol=1e-6)  # the sky's border has not moved
+    assert fill_image(image, image[::-1]) is not image
+    np.testing.assert_array_equal(fill_image(image, image[::-1]), image[::-1])
+    with pytest.raises(ValueError, match=r"a picture \(66, 200, 3\), expected one of the shape \(40, 60, 3\)"):
+        fill_image(image, road)
+
+
+def test_regions_of_any_shape_are_hidden_one_at_a_time():
+    weights = np.random.default_rng(1).normal(size=SMALL) * EXACT
+    image, other = picture(SMALL), picture(SMALL, 1)
+    regions = np.random.default_rng(2).random((4, *SMALL[:2])) > 0.7
+    regions[3] = False
+    expected = [(weights * (image - other))[region].sum() for region in regions]
+    found = occlude_regions(linear_network(weights), image, regions, other)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert abs(found[3]) < 1e-5 and occlude_regions(linear_network(weights), image, regions[:0]).shape == (0,)
+    for wrong in (regions[0], regions.astype(float), regions[:, :5]):
+        with pytest.raises(ValueError, match=r"regions .*expected \(k, 13, 21\) bool"):
+            occlude_regions(linear_network(weights), image, wrong)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 7, 70])
@@ -247,7 +268,7 @@ def test_windows_reach_both_borders(stride):
         ({"sizes": (0,)}, "at least 1 pixel"),
         ({"sizes": (9, 4), "stride": 5}, "stride=5: expected 1 to 4"),
         ({"stride": 0}, "stride=0"),
-        ({"fill": "white"}, "fill='white'.*'mean' or 'blur'"),
+        ({"fill": "white"}, "fill='white'.*mean, blur, median, erased"),
         ({"fill": 255}, "fill=255"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"picture": np.zeros((1, *SMALL))}, r"expected one image \(13, 21, 3\)"),

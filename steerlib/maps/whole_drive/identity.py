@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steerlib.drives import Drive
+from steerlib.maps.eraser import FILE as ERASER
 from steerlib.networks.network import Network
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def versions() -> dict[str, str]:
         "keras": keras.__version__,
         "numpy": np.__version__,
         "opencv": cv2.__version__,
+        "eraser": hashlib.sha256(ERASER.read_bytes()).hexdigest()[:16] if ERASER.is_file() else "not there",
     }
 
 
