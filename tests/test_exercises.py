@@ -787,10 +787,10 @@ def worth(world):
     yield "left and right are exchanged", answer(told=lambda angle, hidden: hidden - angle)
     yield "this is the angle without the region", answer(told=lambda angle, hidden: hidden)
     yield "the region is not widened", answer(0)
-    yield "more than one pixel", answer(2)
+    yield "the region is widened by more than one pixel", answer(2)
     yield "the fill is the blurred picture", answer(fill="blur")
     yield (
-        "the whole picture's median",
+        "this is the whole picture's median",
         lambda network, image, region: network.angle(image) - network.angle(fill_image(image, "median")),
     )
     yield "worth raised", raises
