@@ -92,8 +92,9 @@ def paint_over(frame: np.ndarray, region: np.ndarray, method: int) -> np.ndarray
 
 
 def compare(network: Network, drive: Drive, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Give the effects of painting over, by two methods, and what each map promises: (n, 3) each."""
+    """Give the effects of painting over (n, 3), where that was (n, 3, h, w), and what each map promises (n, 3)."""
     pictures = drive.pictures(network, frames)
+    angles = network.angles(pictures)
     truth, regions = np.full((2, len(frames), 3), np.nan), np.zeros((len(frames), 3, *network.size), bool)
     for n, (i, picture) in enumerate(zip(frames, pictures)):
         frame = drive.frame(i)
@@ -102,7 +103,7 @@ def compare(network: Network, drive: Drive, frames: np.ndarray) -> tuple[np.ndar
                 continue
             for m, method in enumerate((cv2.INPAINT_TELEA, cv2.INPAINT_NS)):
                 without = network.look(paint_over(frame, region, method), drive)
-                truth[m, n, k] = network.angle(picture) - network.angle(without)
+                truth[m, n, k] = angles[n] - network.angle(without)
                 regions[n, k] |= trust.changed(picture, without)
     maps = trust.make_maps(network, pictures, trust.methods(network) | trust.controls(), progress=False)
     promised = trust.promises(maps, regions)

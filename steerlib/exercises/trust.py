@@ -44,26 +44,24 @@ def check_smoothed(smoothed: Callable) -> Verdict:
 @check
 def check_worth(worth: Callable, network: Network | keras.Model, image: np.ndarray, region: np.ndarray) -> Verdict:
     """Check ``worth(network, image, region)``: the degrees that a region, widened by a pixel, is worth; median fill."""
-    from steerlib.maps.fill import fill_image
+    from steerlib.maps.occlusion import occlude_regions
     from steerlib.networks.network import as_network
 
     network = as_network(network)
-    angle = network.angle(image)
 
-    def without(pixels: int = 1, fill: str = "median") -> float:
+    def effect(pixels: int = 1, fill: str = "median") -> float:
         wider = cv2.dilate(region.astype(np.uint8), np.ones((2 * pixels + 1,) * 2, np.uint8)) > 0
-        return network.angle(np.where(wider[..., np.newaxis], fill_image(image, fill), image))
+        return float(occlude_regions(network, image, wider[np.newaxis], fill)[0])
 
     mistakes = {
-        "left and right are exchanged: the angle with the region comes first": without() - angle,
-        "this is the angle without the region, expected the change": without(),
-        "the region is not widened: its border still shows what was there": angle - without(0),
-        "the region is widened by more than one pixel": angle - without(2),
-        "the fill is the blurred picture; asked is the median": angle - without(1, "blur"),
-        "this is the whole picture's median, expected the region only": angle
-        - network.angle(fill_image(image, "median")),
+        "left and right are exchanged: the angle with the region comes first": -effect(),
+        "this is the angle without the region, expected the change": network.angle(image) - effect(),
+        "the region is not widened: its border still shows what was there": effect(0),
+        "the region is widened by more than one pixel": effect(2),
+        "the fill is the blurred picture; asked is the median": effect(1, "blur"),
+        "this is the whole picture's median, expected the region only": effect(max(image.shape)),
     }
-    compare(call(worth, network, image, region), angle - without(), mistakes, tolerance=0.05, least=DEGREES)
+    compare(call(worth, network, image, region), effect(), mistakes, tolerance=0.05, least=DEGREES)
     return Verdict(True, "no map, and an answer in degrees")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from steerlib.maps.eraser import erase_elements
-from steerlib.maps.gradients import gradients
+from steerlib.maps.integrated_gradients import from_baselines
 from steerlib.maps.method import Method, door
 from steerlib.networks.network import Network
 
@@ -40,18 +40,11 @@ def erasure_map(network: Network, picture: np.ndarray, steps: int = 8) -> np.nda
     ValueError
         If there is no step, or the picture is not one of those described.
     """
-    if steps < 1:
-        raise ValueError(f"steps={steps}: expected at least 1")
-    changes = picture - erase_elements(picture)
-    changes = changes[changes.any(axis=(1, 2, 3))]
-    if not len(changes):
-        return np.zeros(picture.shape[:2], np.float32)
-    left = 1 - (np.arange(steps, dtype=np.float32) + 0.5) / steps  # shares of the change, from all of it to none
-    on_the_way = picture - left[:, np.newaxis, np.newaxis, np.newaxis] * changes[:, np.newaxis]
-    found = gradients(network, on_the_way.reshape(-1, *picture.shape)).reshape(on_the_way.shape)
-    maps = (found.mean(axis=1) * changes).sum(axis=-1)
-    missed = network.angle(picture) - network.angles(picture - changes) - maps.sum(axis=(1, 2))
-    shares = np.abs(changes).sum(axis=-1)
+    without = erase_elements(picture)
+    without = without[(without != picture).any(axis=(1, 2, 3))]
+    maps = from_baselines(network, picture, without, steps)
+    missed = network.angle(picture) - network.angles(without) - maps.sum(axis=(1, 2))
+    shares = np.abs(picture - without).sum(axis=-1)
     shares /= shares.sum(axis=(1, 2), keepdims=True)
     return (maps + missed[:, np.newaxis, np.newaxis] * shares).sum(axis=0)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from steerlib.drives.pictures import to_unit
+from steerlib.maps.eraser import erase
+
 FILLS = ("black", "mean", "blur", "median", "erased")  # those that have a name
 BLUR = 10.0  # standard deviation of the "blur" fill in pixels of the picture: markings vanish, sky and road stay
 MEDIAN = 11  # pixels across: lines are narrower and vanish, surfaces and edges of the asphalt are wider and stay
@@ -38,10 +41,8 @@ def fill_image(picture: np.ndarray, fill: float | str | np.ndarray) -> np.ndarra
         if fill == "mean":
             return np.broadcast_to(picture.mean(axis=(0, 1)), picture.shape)
         if fill == "median":
-            return cv2.medianBlur(cv2.convertScaleAbs(picture, alpha=255), MEDIAN) * np.float32(1 / 255)
+            return to_unit(cv2.medianBlur(cv2.convertScaleAbs(picture, alpha=255), MEDIAN))
         if fill == "erased":
-            from steerlib.maps.eraser import erase  # only here: it asks TensorFlow
-
             return erase(picture)
         if fill == "blur":
             return cv2.GaussianBlur(picture, (0, 0), sigmaX=BLUR, borderType=cv2.BORDER_REFLECT)

@@ -172,7 +172,7 @@ def occlude_regions(
             f"regions {regions.shape} {regions.dtype}: expected (k, {picture.shape[0]}, {picture.shape[1]}) bool"
         )
     hidden = np.where(regions[..., np.newaxis], fill_image(picture, fill), picture)
-    return network.angle(picture) - network.angles(hidden) if len(regions) else np.zeros(0, np.float32)
+    return network.angle(picture) - network.angles(hidden)
 
 
 def window_centers(length: int, stride: int) -> np.ndarray:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from steerlib.drives.pictures import to_unit
+from steerlib.maps.eraser import ELEMENTS
+from steerlib.maps.fill import FILLS
 from steerlib.maps.occlusion import occlude_regions
 from steerlib.networks.network import Network, as_network
 from steerlib.trust.maps import ORACLE, controls, make_maps, methods, oracle
 from steerlib.trust.numbers import grown
 from steerlib.trust.scores import changed, promises
+from steerlib.world import render_counterfactuals
 
 if TYPE_CHECKING:
     import keras
 
-ELEMENTS = ("center_line", "edge_lines", "vehicles", "shadows", "trees", "hedges", "hills", "guard_rails")
 ROADS, VIEWS = range(2000, 2020), 200  # neither the shipped networks nor the eraser have seen these roads
-FILLS = ("black", "mean", "blur", "median", "erased")  # for windows of an element's own shape
 FILE = Path(__file__).resolve().parents[2] / "data" / "trust.npz"
 
 
@@ -74,8 +76,8 @@ def take_away(
         See `changed`.
     """
     network = as_network(network)
-    bare = [pixels / np.float32(255) for pixels in without.values()]
-    effects = [network.angles(pictures) - network.angles(one) for one in bare]
+    bare, angles = [to_unit(pixels) for pixels in without.values()], network.angles(pictures)
+    effects = [angles - network.angles(one) for one in bare]
     return np.stack(effects, axis=1), np.stack([changed(pictures, one) for one in bare], axis=1)
 
 
@@ -99,8 +101,6 @@ def promise(
     network: Network, roads: int | Iterable[int] = ROADS, views: int = VIEWS, progress: bool = True
 ) -> Promises:
     """Make all maps of some rendered views, and add them up over the elements. See notebook 08."""
-    from steerlib.world import render_counterfactuals
-
     drive, without = render_counterfactuals(roads, views, ELEMENTS, network=network)
     pictures = drive.pictures(network)
     effects, regions = take_away(network, pictures, without)

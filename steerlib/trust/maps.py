@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
+from steerlib.drives.pictures import to_unit
 from steerlib.maps import METHODS
 from steerlib.maps.integrated_gradients import integrated_gradients
 from steerlib.networks.network import Network, as_network
@@ -101,7 +102,7 @@ def oracle(
     maps = np.zeros(np.shape(images)[:3], np.float32)
     for k, image in enumerate(images):
         for pixels in without.values():
-            bare = pixels[k] / np.float32(255)
+            bare = to_unit(pixels[k])
             if (bare != image).any():
                 maps[k] += integrated_gradients(network, image, steps, bare)
     return maps

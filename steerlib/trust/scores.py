@@ -3,7 +3,7 @@
 The pixels by which a driver steers, and elements that were left out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -220,12 +220,13 @@ def counterfactual(promised: ArrayLike, effects: ArrayLike, least: float = 0.2) 
         If there is not one effect for each promise.
     """
     promised, effects = _pairs(promised, effects)
-    sizes = np.where(np.abs(effects) < least, 0.0, np.abs(effects))
-    return np.array([_ranks(one[there], size[there]) for one, size, there in _each(np.abs(promised), sizes)])
-
-
-def _ranks(promised: np.ndarray, sizes: np.ndarray) -> float:
-    return rank_correlation(promised, sizes) if len(sizes) >= 3 and np.ptp(sizes) else np.nan
+    scores = np.full(len(effects), np.nan)
+    for k, there in enumerate(np.isfinite(promised)):
+        sizes = np.abs(effects[k, there])
+        sizes[sizes < least] = 0
+        if len(sizes) >= 3 and np.ptp(sizes):
+            scores[k] = rank_correlation(np.abs(promised[k, there]), sizes)
+    return scores
 
 
 def counterfactual_side(promised: ArrayLike, effects: ArrayLike, least: float = 1.0) -> np.ndarray:
@@ -251,11 +252,9 @@ def counterfactual_side(promised: ArrayLike, effects: ArrayLike, least: float = 
         If there is not one effect for each promise.
     """
     promised, effects = _pairs(promised, effects)
-    agree = (1 + np.sign(promised) * np.sign(effects)) / 2
-    strong = np.abs(effects) >= least
-    return np.array(
-        [one[there & many].mean() if (there & many).any() else np.nan for one, many, there in _each(agree, strong)]
-    )
+    counted = np.isfinite(promised) & (np.abs(effects) >= least)
+    agree = np.where(counted, (1 + np.sign(promised) * np.sign(effects)) / 2, 0).sum(axis=1)
+    return np.where(counted.any(axis=1), agree / np.maximum(counted.sum(axis=1), 1), np.nan)
 
 
 def degrees_explained(promised: ArrayLike, effects: ArrayLike) -> np.ndarray:
@@ -297,8 +296,3 @@ def _pairs(promised: ArrayLike, effects: ArrayLike) -> tuple[np.ndarray, np.ndar
     if promised.ndim != 2 or promised.shape != effects.shape:
         raise ValueError(f"{promised.shape} promises and {effects.shape} effects: expected (n, k) of both")
     return promised, effects
-
-
-def _each(promised: np.ndarray, others: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Give promises and others frame by frame, and which elements are there."""
-    return zip(promised, others, np.isfinite(promised))

@@ -1,8 +1,8 @@
 """The eraser against rendered pairs, and the map made with it against sums by hand."""
 
-import keras
 import numpy as np
 import pytest
+from by_hand import linear_network
 
 from steerlib.maps import eraser, erasure
 from steerlib.maps.eraser import ELEMENTS, erase, erase_elements
@@ -22,11 +22,7 @@ def views():
 
 def linear(weights):
     """A network that adds up pixels: weights (66, 200) in degrees for each unit of brightness."""
-    picture = keras.Input((66, 200, 3))
-    model = keras.Model(picture, keras.layers.Dense(1)(keras.layers.Flatten()(picture)))
-    kernel = np.radians(np.repeat(weights[..., np.newaxis] / 3, 3, axis=2)).reshape(-1, 1)
-    model.layers[-1].set_weights([kernel, np.zeros(1)])
-    return model
+    return linear_network(np.repeat(weights[..., np.newaxis] / 3, 3, axis=2))
 
 
 @pytest.mark.parametrize("element", ["center_line", "edge_lines"])

@@ -6,6 +6,7 @@ import weakref
 import keras
 import numpy as np
 import pytest
+from by_hand import linear_network
 
 from steerlib.maps import occlusion
 from steerlib.maps.fill import fill_image
@@ -20,14 +21,6 @@ EXACT = np.degrees(2.0**-14)  # as radians float32 adds up thousands of these wi
 
 # Most networks here have no convolutions whose work could be shared, which a reader is told.
 pytestmark = pytest.mark.filterwarnings("ignore:network .*computed without shortcuts:UserWarning")
-
-
-def linear_network(weights: np.ndarray) -> keras.Model:
-    """A network whose angle in degrees is the sum of weights times pixels."""
-    image = keras.Input(weights.shape)
-    model = keras.Model(image, keras.layers.Dense(1, use_bias=False)(keras.layers.Flatten()(image)))
-    model.set_weights([np.radians(weights).reshape(-1, 1)])
-    return model
 
 
 def curved_network(shape: tuple[int, int, int] = SMALL) -> keras.Model:

@@ -15,8 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from steerlib.drives.pictures import to_unit
 from steerlib.maps.eraser import ELEMENTS, FILE, SIZE
 from steerlib.networks.files import load_network
+from steerlib.world import render_counterfactuals
 from steerlib.writing import replacing
 
 ROADS, VIEWS = range(3000, 3150), 3000
@@ -29,8 +31,6 @@ RADIAN = 0.115  # as much as an angle that is off by 1 counts, beside the mean s
 
 def main() -> None:
     """Train the eraser and write it."""
-    from steerlib.world import render_counterfactuals  # only here: whoever erases needs no rendered road
-
     cv2.setNumThreads(1)
     drive, without = render_counterfactuals(ROADS, VIEWS, ELEMENTS)
     pictures = np.stack([drive.frame(i) for i in range(len(drive))])
@@ -137,7 +137,7 @@ def _batches(
     order = random.permutation(len(pictures))
     for start in range(0, len(pictures) - BATCH_SIZE + 1, BATCH_SIZE):
         some = order[start : start + BATCH_SIZE]
-        seen, gone = pictures[some] / np.float32(255), without[some] / np.float32(255)
+        seen, gone = to_unit(pictures[some]), to_unit(without[some])
         turned = random.uniform(size=BATCH_SIZE) < 0.5
         seen[turned], gone[turned] = seen[turned, :, ::-1], gone[turned, :, :, ::-1]
         yield seen, gone - seen[:, np.newaxis]
