@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from steerlib.drives.pictures import to_unit
 from steerlib.maps.eraser import erase
 
 FILLS = ("black", "mean", "blur", "median", "erased")  # those that have a name
@@ -41,7 +40,7 @@ def fill_image(picture: np.ndarray, fill: float | str | np.ndarray) -> np.ndarra
         if fill == "mean":
             return np.broadcast_to(picture.mean(axis=(0, 1)), picture.shape)
         if fill == "median":
-            return to_unit(cv2.medianBlur(cv2.convertScaleAbs(picture, alpha=255), MEDIAN))
+            return cv2.medianBlur(cv2.convertScaleAbs(picture, alpha=255), MEDIAN) / np.float32(255)
         if fill == "erased":
             return erase(picture)
         if fill == "blur":
