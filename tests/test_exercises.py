@@ -803,19 +803,6 @@ def raises(network, image, region):
 raises.__name__ = "worth"
 
 
-def black_blank(world):
-    def areas(*fills, exchange=trust.deletion, steps=8):
-        return lambda network, image, map: [exchange(network, image, map, fill, steps).area for fill in fills]
-
-    yield None, areas("blur", 0.0)
-    yield "the two are exchanged", areas(0.0, "blur")
-    yield "both are of the blurred blank", areas("blur", "blur")
-    yield "both are of the black blank", areas(0.0, 0.0)
-    yield "this is insertion", areas("blur", 0.0, exchange=trust.insertion)
-    yield "16 steps, expected 8", areas("blur", 0.0, steps=16)
-    yield "expected 2 values, these are 1", areas("blur")
-
-
 def longest(world):
     times = [
         0.1 * max(b - a for a, b in zip([0, *log.interventions], [*log.interventions, len(log.offset)]))

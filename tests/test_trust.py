@@ -229,30 +229,26 @@ def test_random_maps_know_no_side():
     assert trust.degrees_explained(given, effects).mean() < 0
 
 
-# Deletion and insertion
+# Deletion
 
 
-def test_deletion_and_insertion_by_hand():
-    """20 degrees come from a quarter of the pixels; each step exchanges a quarter."""
+def test_deletion_by_hand():
+    """20 degrees come from a quarter of the pixels; each step hides a quarter."""
     map, image = quarter(), np.full((66, 200, 3), 0.5, np.float32)
     model = linear(40 * map / map.sum())
-    for found, angles in ((trust.deletion, [20, 0, 0, 0, 0]), (trust.insertion, [0, 20, 20, 20, 20])):
-        curve = found(model, image, map, 0.0, steps=4)
-        np.testing.assert_allclose(curve.shares, [0, 0.25, 0.5, 0.75, 1])
-        np.testing.assert_allclose(curve.angles, angles, atol=1e-3)
-        np.testing.assert_allclose(curve.change, np.abs(np.subtract(angles, 20)) / 20, atol=1e-4)
+    curve = trust.deletion(model, image, map, 0.0, steps=4)
+    np.testing.assert_allclose(curve.shares, [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(curve.angles, [20, 0, 0, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(curve.change, [0, 1, 1, 1, 1], atol=1e-4)
     assert trust.deletion(model, image, -map, 0.0, 4).area == pytest.approx(0.875, abs=1e-4)
-    assert trust.insertion(model, image, map, 0.0, 4).area == pytest.approx(0.125, abs=1e-4)
     assert trust.deletion(model, image, 1 - map, 0.0, 4).area == pytest.approx(0.125, abs=1e-4)
-    assert trust.insertion(model, image, 1 - map, 0.0, 4).area == pytest.approx(0.875, abs=1e-4)
 
 
-@pytest.mark.parametrize("found", [trust.deletion, trust.insertion])
-def test_a_random_order_is_halfway(found):
+def test_a_random_order_is_halfway():
     image = np.full((66, 200, 3), 0.5, np.float32)
     model = linear(40 * quarter() / quarter().sum())
-    assert found(model, image, np.ones((66, 200)), 0.0).area == pytest.approx(0.5, abs=0.02)
-    areas = trust.summarize([found(model, image, map, 0.0).area for map in random_maps(40)])
+    assert trust.deletion(model, image, np.ones((66, 200)), 0.0).area == pytest.approx(0.5, abs=0.02)
+    areas = trust.summarize([trust.deletion(model, image, map, 0.0).area for map in random_maps(40)])
     assert holds(areas, 0.5) and areas.high - areas.low < 0.01
 
 
@@ -283,9 +279,8 @@ def test_a_score_asks_the_network_once(calls, shipped):
     model, images = shipped
     map = trust.center_map(images[0])
     trust.deletion(model, images[0], map, steps=8)
-    trust.insertion(model, images[0], map, steps=8)
     trust.shift_test(model, images[0], map, (-2, 0, 2))
-    assert calls == [9, 9, 9]
+    assert calls == [9, 9]
 
 
 # Sanity checks
@@ -515,8 +510,6 @@ def test_wrong_maps_of_the_known_network_score_badly(known):
         assert trust.degrees_explained(promised(map, lamps), [effects]) < 0.6, name
         areas = trust.deletion(model, image, map, 0.0).area, trust.deletion(model, image, truth, 0.0).area
         assert areas[0] < areas[1] - 0.1, name
-        areas = trust.insertion(model, image, map, 0.0).area, trust.insertion(model, image, truth, 0.0).area
-        assert areas[0] > areas[1] + 0.1, name
     assert trust.degrees_explained(promised(truth, lamps), [effects]) == pytest.approx(1)
     assert trust.counterfactual_side(promised(truth[:, ::-1], lamps), [effects]) <= 0.5
     assert trust.counterfactual_side(promised(-truth, lamps), [effects]) == 0
@@ -571,8 +564,8 @@ def test_which_maps_have_a_side(shipped):
         (lambda model, image, map: trust.degrees_explained([1, 2], [1, 2]), "promises and"),
         (lambda model, image, map: trust.deletion(model, image, map[:9]), "expected a map"),
         (lambda model, image, map: trust.deletion(model, image, map, "white"), "fill='white'"),
-        (lambda model, image, map: trust.insertion(model, image, map, steps=0), "steps=0"),
-        (lambda model, image, map: trust.insertion(model, image[np.newaxis], map), "expected one image"),
+        (lambda model, image, map: trust.deletion(model, image, map, steps=0), "steps=0"),
+        (lambda model, image, map: trust.deletion(model, image[np.newaxis], map), "expected one image"),
         (lambda model, image, map: next(trust.randomizations(model, [("flatten",)])), "'flatten'.*conv1, conv2"),
         (lambda model, image, map: trust.shift_test(model, image, map, (3, 3)), r"shifts=\[3, 3\]"),
         (lambda model, image, map: trust.shift_test(model, image, map, (0, 200)), "less than 200"),

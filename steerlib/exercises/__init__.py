@@ -15,7 +15,7 @@ from steerlib.exercises.hypercolumns import check_correlations, check_mean_of_la
 from steerlib.exercises.occlusion import check_band_effects, check_blurred_row, check_halves
 from steerlib.exercises.own_network import check_beyond_chance, check_factor, check_in_order, check_rows_seen
 from steerlib.exercises.training import check_colors, check_cross_validate, check_multiplications
-from steerlib.exercises.trust import check_black_blank, check_smoothed, check_worth
+from steerlib.exercises.trust import check_smoothed, check_worth
 from steerlib.exercises.verdict import NOT_YET, Verdict
 from steerlib.exercises.video import check_evidence_of, check_running_mean, check_saturated
 from steerlib.exercises.whole_drive import check_loneliness, check_mean_where, check_same_side
@@ -28,7 +28,6 @@ __all__ = [
     "check_band_effects",
     "check_bends",
     "check_beyond_chance",
-    "check_black_blank",
     "check_blurred_row",
     "check_by_channel",
     "check_colors",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from steerlib.exercises.verdict import DEGREES, Hint, Verdict, call, check, compare, parts
+from steerlib.exercises.verdict import DEGREES, Hint, Verdict, call, check, compare
 from steerlib.networks.pilotnet import SIZE
 
 if TYPE_CHECKING:
@@ -63,22 +63,3 @@ def check_worth(worth: Callable, network: Network | keras.Model, image: np.ndarr
     }
     compare(call(worth, network, image, region), effect(), mistakes, tolerance=0.05, least=DEGREES)
     return Verdict(True, "no map, and an answer in degrees")
-
-
-@check
-def check_black_blank(areas: Callable) -> Verdict:
-    """Check ``areas(network, image, map)``: of deletion in 8 steps, with a blurred and with a black blank."""
-    from steerlib import trust
-
-    network, (image, _) = trust.known_network(), trust.known_image()
-    map = trust.known_map(image)
-    blurred, black = (trust.deletion(network, image, map, fill, steps=8).area for fill in ("blur", 0.0))
-    mistakes = {
-        "the two are exchanged: blurred comes first": [black, blurred],
-        "both are of the blurred blank": [blurred, blurred],
-        "both are of the black blank": [black, black],
-        "this is insertion": [trust.insertion(network, image, map, fill, steps=8).area for fill in ("blur", 0.0)],
-        "16 steps, expected 8": [trust.deletion(network, image, map, fill).area for fill in ("blur", 0.0)],
-    }
-    compare(parts(call(areas, network, image, map), 2), [blurred, black], mistakes, tolerance=5e-3)
-    return Verdict(True, "now the four maps")

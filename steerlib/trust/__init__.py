@@ -8,7 +8,7 @@ there, and `summarize` tells on how many frames it was defined.
 """
 
 from steerlib.trust.elements import FILLS, Promises, hide_elements, load_promises, promise, take_away
-from steerlib.trust.interventions import STILL, TINY, Curve, Shift, deletion, important, insertion, shift_test
+from steerlib.trust.interventions import STILL, TINY, Curve, Shift, deletion, important, shift_test
 from steerlib.trust.known import BAND, known_image, known_map, known_network
 from steerlib.trust.maps import (
     CONTROLS,
@@ -66,7 +66,6 @@ __all__ = [
     "edge_map",
     "hide_elements",
     "important",
-    "insertion",
     "known_image",
     "known_map",
     "known_network",

@@ -1,9 +1,9 @@
-"""Scores that change the picture and ask the network again: deletion, insertion, the shift test (notebook 08)."""
+"""Scores that change the picture and ask the network again: deletion, the shift test (notebook 08)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,24 +12,22 @@ from steerlib.maps.method import door
 from steerlib.networks.network import Network
 from steerlib.trust.numbers import grown, magnitude_of
 
-if TYPE_CHECKING:
-    import keras
-
-TINY = 2.0  # degrees: where the blank picture changes the angle by less, deletion and insertion are not defined
+TINY = 2.0  # degrees: where the blank picture changes the angle by less, deletion is not defined
 STILL = 0.1  # degrees for each pixel: where the whole frame's shift turns the wheel by less, the shift test is not
 
 
 class Curve(NamedTuple):
-    """What becomes of an angle while more and more pixels are exchanged."""
+    """What becomes of an angle while more and more pixels are hidden."""
 
-    shares: np.ndarray  # (steps + 1,) of the pixels that were exchanged, from 0 to 1
+    shares: np.ndarray  # (steps + 1,) of the pixels that were hidden, from 0 to 1
     angles: np.ndarray  # (steps + 1,) degrees
     change: np.ndarray  # (steps + 1,) |f(x_i) − f(x)| / |f(x) − f(blank)|; NaN where the blank does next to nothing
     area: float  # under `change`, by trapezoids
 
 
+@door
 def deletion(
-    network: Network | keras.Model,
+    network: Network,
     image: np.ndarray,
     map: np.ndarray,
     fill: float | str | np.ndarray = "blur",
@@ -64,31 +62,6 @@ def deletion(
     ValueError
         If the image, the map, the fill or the steps are not those described.
     """
-    return _exchange(network, image, fill, map, steps, showing=False)
-
-
-def insertion(
-    network: Network | keras.Model,
-    image: np.ndarray,
-    map: np.ndarray,
-    fill: float | str | np.ndarray = "blur",
-    steps: int = 16,
-) -> Curve:
-    """Show the pixels on a blank picture, from the most to the least important one, and watch the angle come back.
-
-    Introduced in notebook 08. As `deletion`, the other way round: the curve goes from 1, blank, to 0, the whole image.
-    If the first pixels matter most it falls at once: **a small area is good**.
-
-    Parameters, the returned curve and the errors are those of `deletion`.
-    """
-    return _exchange(network, image, fill, map, steps, showing=True)
-
-
-@door
-def _exchange(
-    network: Network, image: np.ndarray, fill: float | str | np.ndarray, map: np.ndarray, steps: int, showing: bool
-) -> Curve:
-    """Hide the pixels of an image, or show them on the blank one, portion by portion."""
     magnitude, blank = magnitude_of(map, image[..., 0]), fill_image(image, fill)
     if not 1 <= steps <= magnitude.size:
         raise ValueError(f"steps={steps}: expected 1 to {magnitude.size}")
@@ -96,11 +69,10 @@ def _exchange(
     place = np.empty(magnitude.size, int)
     place[order] = np.arange(magnitude.size)
     shares = np.linspace(0, 1, steps + 1)
-    exchanged = place.reshape(magnitude.shape) < np.rint(shares * magnitude.size)[:, np.newaxis, np.newaxis]
-    angles = network.angles(np.where((exchanged == showing)[..., np.newaxis], image, blank))
-    own, nothing = (angles[-1], angles[0]) if showing else (angles[0], angles[-1])
-    apart = abs(float(own) - float(nothing))
-    change = np.abs(angles - own) / apart if apart >= TINY else np.full(steps + 1, np.nan)
+    hidden = place.reshape(magnitude.shape) < np.rint(shares * magnitude.size)[:, np.newaxis, np.newaxis]
+    angles = network.angles(np.where(hidden[..., np.newaxis], blank, image))
+    apart = abs(float(angles[0]) - float(angles[-1]))
+    change = np.abs(angles - angles[0]) / apart if apart >= TINY else np.full(steps + 1, np.nan)
     return Curve(shares, angles, change, float(np.trapezoid(change, shares)))
 
 

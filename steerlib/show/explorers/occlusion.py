@@ -106,7 +106,8 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
 
     show = choice("show", ["whole map", "one window"])
     size = slider("window", 9, 59, 15, step=2)
-    fill = choice("fill", [("black", 0.0), ("mean color", "mean"), ("blurred", "blur")])
+    fills = {"black": 0.0, "mean color": "mean", "blurred": "blur", "median": "median", "erased road": "erased"}
+    fill = choice("fill", list(fills.items()))
     of_map = {
         "pair": checkbox("mean with windows of 50 pixels", True),
         "stride": choice("stride", [8, 4, 2], 1),
