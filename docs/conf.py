@@ -30,6 +30,7 @@ include_patterns = [
     "TEACHING.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "CHANGELOG.md",
     "benchmarks/README.md",
     "data/README.md",
     "data/sample_drive/README.md",
@@ -86,6 +87,7 @@ TEACHING
 docs/donkeycar
 CONTRIBUTING
 SECURITY
+CHANGELOG
 data/README
 benchmarks/README
 data/sample_drive/README

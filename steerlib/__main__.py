@@ -199,14 +199,16 @@ def check(options: argparse.Namespace) -> int:
 
 
 def get(options: argparse.Namespace) -> int:
-    """List recordings that others published, or fetch one by its name into data/drives."""
+    """List recordings that others published, or fetch one by its name."""
+    from steerlib.checkout import is_checkout
     from steerlib.drives.get import fetch, listing
 
     if options.name is None:
         print(listing())
         return 0
     folder = fetch(options.name)
-    print(f"{folder} is complete: STEERLIB_DRIVE={folder} make lab")
+    how = f"STEERLIB_DRIVE={folder} make lab" if is_checkout() else f"steerlib check {folder}"
+    print(f"{folder} is complete: {how}")
     return 0
 
 

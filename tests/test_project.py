@@ -31,7 +31,7 @@ TARGETS = [
     | {"python_version": minor, "python_full_version": f"{minor}.{patch}", "implementation_name": "cpython"}
     for system, minor, patch in itertools.product(SYSTEMS, MINORS, (0, 15))
 ]
-READMES = ["README.md", "data/README.md"]
+READMES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "TEACHING.md", "data/README.md", "docs/donkeycar.md"]
 # Written with backslashes, so that this file names none either.
 REGISTRIES = (
     r"pypi\.org|pypi\.python\.org|pythonhosted\.org|pytorch\.org/whl|download\.pytorch\.org|(?:ana)?conda\.(?:org|com|io)/"
@@ -155,14 +155,33 @@ def test_readme_names_every_way_on_its_first_screen():
         assert command in screen
 
 
+def anchors(text):
+    """The anchors that GitHub and the website give to the headings of a page."""
+    headings = re.findall(r"^#+ (.+?)\s*$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("name", READMES)
-def test_links_to_files_lead_somewhere(name):
-    text = re.sub(r"^```.*?^```", "", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+def test_links_to_files_and_headings_lead_somewhere(name):
+    text = re.sub(r"^ *```.*?^ *```", "", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'\b(?:src|href)="([^"]+)"', text)
-    links = [target.split("#")[0] for target in targets if not re.match(r"\w+:|#", target)]
+    targets += re.findall(r"^\[[^\]]+\]: (\S+)$", text, flags=re.MULTILINE)
+    links = [target for target in targets if not re.match(r"\w+:", target)]
     assert links
-    missing = [link for link in links if not ((ROOT / name).parent / link).exists()]
-    assert missing == []
+    for link in links:
+        path, _, heading = link.partition("#")
+        page = (ROOT / name).parent / path if path else ROOT / name
+        assert page.exists(), link
+        assert not heading or heading in anchors(page.read_text("utf-8")), link
+
+
+def test_every_file_names_the_same_version():
+    version = PROJECT["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    released, date = re.search(r"^## (.+) - (\d{4}-\d\d-\d\d)$", changes, re.MULTILINE).groups()
+    assert released == version
+    assert f"\ndate-released: {date}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
 @pytest.mark.parametrize("module", ["drives.loading", "world", "show.overlay"])
