@@ -65,7 +65,7 @@ CONTENTS = """
 
 ```{toctree}
 :hidden:
-:caption: The notebooks
+:caption: Notebooks
 :glob:
 
 notebooks/[0-9]*
@@ -81,7 +81,7 @@ notebooks/solutions/*
 
 ```{toctree}
 :hidden:
-:caption: Beside them
+:caption: Guides and reference
 
 TEACHING
 docs/donkeycar

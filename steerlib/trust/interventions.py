@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from steerlib.maps.fill import fill_image
-from steerlib.maps.method import door
+from steerlib.maps.method import with_network
 from steerlib.networks.network import Network
 from steerlib.trust.numbers import grown, magnitude_of
 
@@ -84,7 +84,7 @@ def insertion(
     return _exchange(network, image, fill, map, steps, showing=True)
 
 
-@door
+@with_network
 def _exchange(
     network: Network, image: np.ndarray, fill: float | str | np.ndarray, map: np.ndarray, steps: int, showing: bool
 ) -> Curve:
@@ -114,7 +114,7 @@ class Shift(NamedTuple):
     slopes: tuple[float, float]  # of the first two, as shares of the third's; NaN where that is next to nothing
 
 
-@door
+@with_network
 def shift_test(
     network: Network,
     image: np.ndarray,
