@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
@@ -175,12 +176,34 @@ def test_links_to_files_and_headings_lead_somewhere(name):
         assert not heading or heading in anchors(page.read_text("utf-8")), link
 
 
+def test_the_picture_of_the_architecture_is_that_of_the_imports(tmp_path):
+    subprocess.run([sys.executable, ROOT / "tools" / "architecture.py", tmp_path / "new.svg"], check=True)
+    stored = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
+    assert (tmp_path / "new.svg").read_text("utf-8") == stored, "make architecture draws it again"
+
+
+def test_the_moving_picture_of_the_readme_moves_and_is_small():
+    assert "](data/bend.webp)" in (ROOT / "README.md").read_text("utf-8")
+    path = ROOT / "data" / "bend.webp"
+    assert path.stat().st_size < 3e6
+    with Image.open(path) as picture:
+        assert picture.n_frames > 50 and picture.size[0] <= 1000
+
+
+def test_what_a_newcomer_changes_is_there():
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("| to change | see |")[1].split("\n\n")[0]
+    paths = re.findall(r"`([\w/.]+)`", table)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_every_file_names_the_same_version():
     version = PROJECT["version"]
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
     released, date = re.search(r"^## (.+) - (\d{4}-\d\d-\d\d)$", changes, re.MULTILINE).groups()
     assert released == version
+    assert f"version {version}, {date[:4]}" in " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert f"\ndate-released: {date}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
