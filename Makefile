@@ -158,6 +158,6 @@ architecture: env
 	$(RUN) tools/architecture.py
 
 clean:
-	rm -rf .venv benchmarks/.venv docs/_build .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv benchmarks/.venv docs/_build build dist .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
