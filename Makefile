@@ -12,7 +12,9 @@
 # make bench      measure beside other libraries and write the table in benchmarks/README.md; what a large drive takes
 # make lock       choose the tested versions again (constraints.txt), as few new ones as pyproject.toml asks for
 # make audit      ask for known faults of the installed packages
-# make gallery    draw the picture in the README again
+# make gallery    draw the picture of all methods in the README again
+# make animation  draw the moving picture in the README again
+# make architecture  draw the picture in CONTRIBUTING.md again
 # make clean      remove the environment and what the tools left behind
 # make help       this list
 
@@ -35,7 +37,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # The first target is what `make` alone does.
 .PHONY: help lab check test test-sample test-real test-unit test-robustness test-browser test-networks
-.PHONY: env notebooks drive model eraser autonomy book bench lock audit gallery clean
+.PHONY: env notebooks drive model eraser autonomy book bench lock audit gallery animation architecture clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -149,7 +151,13 @@ audit: env
 gallery: env
 	$(RUN) tools/gallery.py
 
+animation: env
+	$(RUN) tools/animation.py
+
+architecture: env
+	$(RUN) tools/architecture.py
+
 clean:
-	rm -rf .venv benchmarks/.venv docs/_build .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv benchmarks/.venv docs/_build build dist .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +

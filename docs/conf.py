@@ -30,6 +30,7 @@ include_patterns = [
     "TEACHING.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "CHANGELOG.md",
     "benchmarks/README.md",
     "data/README.md",
     "data/sample_drive/README.md",
@@ -64,7 +65,7 @@ CONTENTS = """
 
 ```{toctree}
 :hidden:
-:caption: The notebooks
+:caption: Notebooks
 :glob:
 
 notebooks/[0-9]*
@@ -80,12 +81,13 @@ notebooks/solutions/*
 
 ```{toctree}
 :hidden:
-:caption: Beside them
+:caption: Guides and reference
 
 TEACHING
 docs/donkeycar
 CONTRIBUTING
 SECURITY
+CHANGELOG
 data/README
 benchmarks/README
 data/sample_drive/README

@@ -199,19 +199,21 @@ def check(options: argparse.Namespace) -> int:
 
 
 def get(options: argparse.Namespace) -> int:
-    """List recordings that others published, or fetch one by its name into data/drives."""
+    """List recordings that others published, or fetch one by its name."""
+    from steerlib.checkout import is_checkout
     from steerlib.drives.get import fetch, listing
 
     if options.name is None:
         print(listing())
         return 0
     folder = fetch(options.name)
-    print(f"{folder} is complete: STEERLIB_DRIVE={folder} make lab")
+    how = f"STEERLIB_DRIVE={folder} make lab" if is_checkout() else f"steerlib check {folder}"
+    print(f"{folder} is complete: {how}")
     return 0
 
 
 def inspect(options: argparse.Namespace) -> int:
-    """Say what a network's file holds; with a drive, find out how it wants to be asked."""
+    """Say what a network's file holds; with a drive, find out how its pictures must be prepared."""
     from steerlib.networks.inspect import command
 
     for line in command(options, declared(options)):
@@ -289,7 +291,7 @@ def _parser() -> Parser:
     asked = command(
         inspect,
         ("file", {"help": "a network's file, or the name of a saved one"}),
-        ("drive", {"nargs": "?", "help": "a recording on which to find out how it wants to be asked"}),
+        ("drive", {"nargs": "?", "help": "a recording on which to find out how its pictures must be prepared"}),
         model=False,
     )
     asked.add_argument("--keep", action="store_true", help="write what was found into a .toml beside the file")
@@ -400,7 +402,8 @@ def _doubt_one(network: Network, picture: np.ndarray) -> None:
     answers = network.angles(np.stack([picture, picture[:, ::-1], np.zeros_like(picture), np.ones_like(picture)]))
     if np.ptp(answers) < FLAT:
         same = f"{answers[0]:+.2f}° to this frame, mirrored, to black and to white"
-        _complain(f"network {network.name!r} answers {same}: it is dead, or wrongly asked (steerlib inspect)")
+        why = "it learned nothing, or its picture is prepared wrongly (steerlib inspect)"
+        _complain(f"network {network.name!r} answers {same}: {why}")
 
 
 def _crop(network: Network, whole: bool) -> tuple[float, float]:

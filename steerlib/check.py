@@ -16,10 +16,12 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from steerlib.checkout import DATA, REMEDY, is_checkout
 from steerlib.writing import checksums
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 INSTALL = "make env, or conda env update -f environment.yml"
+if not is_checkout():
+    INSTALL = "install steerlib again, with the extra lab"
 ERROR = 15.0  # degrees: the shipped network's largest error on the frames that are asked is below 5
 MEMORY = 3.0  # GB: a notebook takes up to 1.5, JupyterLab and a browser the rest
 
@@ -172,14 +174,22 @@ def report(results: list[Result]) -> str:
 @cache
 def _sample() -> tuple:
     """Load the sample drive and the shipped network."""
+    _need_data()
     from steerlib.drives import load_drive
     from steerlib.networks.files import load_network
 
     return load_drive(DATA / "sample_drive"), load_network(DATA / "models" / "pilotnet.keras")
 
 
+def _need_data() -> None:
+    """Say so where steerlib was installed without the notebooks and their data."""
+    if not is_checkout():
+        raise Problem("comes with the notebooks, not with the installed package", REMEDY)
+
+
 def _compare(folder: Path) -> int:
     """Compare the files of a folder with its SHA256SUMS; give their number."""
+    _need_data()
     remedy = f"git checkout {folder.relative_to(DATA.parent) if folder.is_relative_to(DATA.parent) else folder}"
     listed = folder / "SHA256SUMS"
     if not listed.is_file():

@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
@@ -31,7 +32,7 @@ TARGETS = [
     | {"python_version": minor, "python_full_version": f"{minor}.{patch}", "implementation_name": "cpython"}
     for system, minor, patch in itertools.product(SYSTEMS, MINORS, (0, 15))
 ]
-READMES = ["README.md", "data/README.md"]
+READMES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "TEACHING.md", "data/README.md", "docs/donkeycar.md"]
 # Written with backslashes, so that this file names none either.
 REGISTRIES = (
     r"pypi\.org|pypi\.python\.org|pythonhosted\.org|pytorch\.org/whl|download\.pytorch\.org|(?:ana)?conda\.(?:org|com|io)/"
@@ -155,14 +156,55 @@ def test_readme_names_every_way_on_its_first_screen():
         assert command in screen
 
 
+def anchors(text):
+    """The anchors that GitHub and the website give to the headings of a page."""
+    headings = re.findall(r"^#+ (.+?)\s*$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("name", READMES)
-def test_links_to_files_lead_somewhere(name):
-    text = re.sub(r"^```.*?^```", "", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+def test_links_to_files_and_headings_lead_somewhere(name):
+    text = re.sub(r"^ *```.*?^ *```", "", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'\b(?:src|href)="([^"]+)"', text)
-    links = [target.split("#")[0] for target in targets if not re.match(r"\w+:|#", target)]
+    targets += re.findall(r"^\[[^\]]+\]: (\S+)$", text, flags=re.MULTILINE)
+    links = [target for target in targets if not re.match(r"\w+:", target)]
     assert links
-    missing = [link for link in links if not ((ROOT / name).parent / link).exists()]
-    assert missing == []
+    for link in links:
+        path, _, heading = link.partition("#")
+        page = (ROOT / name).parent / path if path else ROOT / name
+        assert page.exists(), link
+        assert not heading or heading in anchors(page.read_text("utf-8")), link
+
+
+def test_the_picture_of_the_architecture_is_that_of_the_imports(tmp_path):
+    subprocess.run([sys.executable, ROOT / "tools" / "architecture.py", tmp_path / "new.svg"], check=True)
+    stored = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
+    assert (tmp_path / "new.svg").read_text("utf-8") == stored, "make architecture draws it again"
+
+
+def test_the_moving_picture_of_the_readme_moves_and_is_small():
+    assert "](data/bend.webp)" in (ROOT / "README.md").read_text("utf-8")
+    path = ROOT / "data" / "bend.webp"
+    assert path.stat().st_size < 3e6
+    with Image.open(path) as picture:
+        assert picture.n_frames > 50 and picture.size[0] <= 1000
+
+
+def test_what_a_newcomer_changes_is_there():
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("| to change | see |")[1].split("\n\n")[0]
+    paths = re.findall(r"`([\w/.]+)`", table)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_file_names_the_same_version():
+    version = PROJECT["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    released, date = re.search(r"^## (.+) - (\d{4}-\d\d-\d\d)$", changes, re.MULTILINE).groups()
+    assert released == version
+    assert f"version {version}, {date[:4]}" in " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"\ndate-released: {date}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
 @pytest.mark.parametrize("module", ["drives.loading", "world", "show.overlay"])

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from steerlib.checkout import kept_in
 from steerlib.writing import replacing
 
 if TYPE_CHECKING:
     import requests
     from tqdm import tqdm
 
-DRIVES = Path(__file__).resolve().parents[2] / "data" / "drives"
 AT_ONCE = 4  # files
 ATTEMPTS = 3  # at a file that is broken off
 PIECE = 2**16  # bytes, and so many at most are fetched again after a break
@@ -153,9 +153,9 @@ SOURCES = (
 )
 
 
-def listing(sources: Sequence[Source] = SOURCES, folder: Path = DRIVES) -> str:
+def listing(sources: Sequence[Source] = SOURCES, folder: Path | None = None) -> str:
     """Say what there is, and how it is fetched."""
-    lines = []
+    folder, lines = folder or kept_in("drives"), []
     for source in sources:
         here = " (is here)" if (folder / source.name).exists() else ""
         lines += [
@@ -166,16 +166,17 @@ def listing(sources: Sequence[Source] = SOURCES, folder: Path = DRIVES) -> str:
     return "\n".join([*lines, "", "python -m steerlib get NAME fetches one that is not fetched by hand."])
 
 
-def fetch(name: str, folder: Path = DRIVES, sources: Sequence[Source] = SOURCES) -> Path:
+def fetch(name: str, folder: Path | None = None, sources: Sequence[Source] = SOURCES) -> Path:
     """Fetch a recording; what is already there is left as it is.
 
     Parameters
     ----------
     name : str
         One of the list.
-    folder : Path
-        Where it gets a folder of its name. What is not complete lies beside it, in a folder that ends in ``.part``, and
-        the next call continues there.
+    folder : Path, optional
+        Where it gets a folder of its name. None: the project's ``data/drives``, or, where `steerlib` was installed
+        without the notebooks, ``drives`` in the current folder. What is not complete lies beside it, in a folder that
+        ends in ``.part``, and the next call continues there.
     sources : sequence of Source
 
     Returns
@@ -193,6 +194,7 @@ def fetch(name: str, folder: Path = DRIVES, sources: Sequence[Source] = SOURCES)
     source = next((source for source in sources if source.name == name), None)
     if source is None:
         raise ValueError(f"no recording {name!r}: expected one of {', '.join(source.name for source in sources)}")
+    folder = folder or kept_in("drives")
     target, unfinished = folder / name, folder / f"{name}.part"
     if target.exists():
         return target

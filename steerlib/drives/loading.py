@@ -12,6 +12,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 
+from steerlib import checkout
 from steerlib.drives import formats
 from steerlib.drives.drive import Drive, Film, joined
 from steerlib.drives.files import Archive, Files, inside, join
@@ -242,10 +243,14 @@ def _others(files: Files, places: Iterable[str]) -> str:
 
 def _default_path() -> Path:
     """Find the drive when none is named."""
-    checkout = Path(__file__).resolve().parents[2]
-    named = Path(os.environ.get("STEERLIB_DRIVE") or checkout / "data" / "sample_drive").expanduser()
+    if not os.environ.get("STEERLIB_DRIVE"):
+        sample = checkout.DATA / "sample_drive"
+        if not sample.is_dir():
+            raise checkout.missing(sample, "the sample drive", "name a recording, load_drive(path)")
+        return sample
+    named = Path(os.environ["STEERLIB_DRIVE"]).expanduser()
     # Notebooks run in their own folder, but the variable is typed in the checkout.
-    return named if named.exists() else Path(os.path.normpath(checkout / named))
+    return named if named.exists() else Path(os.path.normpath(checkout.ROOT / named))
 
 
 def open_files(path: Path) -> Files:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from steerlib.maps.hypercolumns import activations
-from steerlib.maps.method import Explanation, Method, door
+from steerlib.maps.method import Explanation, Method, with_network
 from steerlib.networks.cells_to_pixels import cells_to_pixels
 from steerlib.networks.network import Network
 
@@ -25,7 +25,7 @@ class Ledger(NamedTuple):
     angle: float
 
 
-@door
+@with_network
 def cam(network: Network, picture: np.ndarray, enlarged: bool = True) -> np.ndarray:
     """Account for the angle of a network with global average pooling, cell by cell (CAM).
 
@@ -60,7 +60,7 @@ def cam(network: Network, picture: np.ndarray, enlarged: bool = True) -> np.ndar
     return cells_to_pixels(cells, network, convolution.name, fade=True) if enlarged else cells
 
 
-@door
+@with_network
 def ledger(network: Network, picture: np.ndarray) -> Ledger:
     """Sum up the cells of `cam`: what steered left, what right, and the bias.
 

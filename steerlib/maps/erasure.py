@@ -6,11 +6,11 @@ import numpy as np
 
 from steerlib.maps.eraser import erase_elements
 from steerlib.maps.integrated_gradients import from_baselines
-from steerlib.maps.method import Method, door
+from steerlib.maps.method import Method, with_network
 from steerlib.networks.network import Network
 
 
-@door
+@with_network
 def erasure_map(network: Network, picture: np.ndarray, steps: int = 8) -> np.ndarray:
     """Erase each kind of thing from the picture, and add up the gradient on the way back.
 

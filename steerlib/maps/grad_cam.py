@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steerlib.maps.method import Explanation, Method, door
+from steerlib.maps.method import Explanation, Method, with_network
 from steerlib.networks.cells_to_pixels import cells_to_pixels
 from steerlib.networks.network import Network
 
@@ -19,7 +19,7 @@ TARGETS = ("right", "left", "center", "auto")
 STRAIGHT = 5.0  # degrees: up to this angle "auto" asks for what keeps the wheel in the middle, as in the article
 
 
-@door
+@with_network
 def grad_cam(
     network: Network,
     pictures: np.ndarray,
@@ -66,7 +66,7 @@ def grad_cam(
     return finish(cells, target, angle, network, layer, signed, enlarged)
 
 
-@door
+@with_network
 def layer_gradient(
     network: Network, pictures: np.ndarray, layer: str | None = None
 ) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from steerlib.maps.gradients import image_gradients
-from steerlib.maps.method import Method, door
+from steerlib.maps.method import Method, with_network
 from steerlib.networks.network import Network
 
 
-@door
+@with_network
 def gradient_times_input(network: Network, picture: np.ndarray) -> np.ndarray:
     """Multiply each pixel by the angle's gradient with respect to it.
 

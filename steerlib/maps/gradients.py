@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steerlib.maps.method import door
+from steerlib.maps.method import with_network
 from steerlib.networks.network import Network
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-@door
+@with_network
 def image_gradients(network: Network, pictures: np.ndarray) -> np.ndarray:
     """Give the angle's gradient with respect to the pixels, for each picture.
 

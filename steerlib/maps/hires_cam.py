@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from steerlib.maps.grad_cam import finish, layer_gradient, read
-from steerlib.maps.method import Method, door
+from steerlib.maps.method import Method, with_network
 from steerlib.networks.network import Network
 
 
-@door
+@with_network
 def hires_cam(
     network: Network,
     pictures: np.ndarray,

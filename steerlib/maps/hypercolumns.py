@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steerlib.maps.method import Explanation, Method, door
+from steerlib.maps.method import Explanation, Method, with_network
 from steerlib.networks.cells_to_pixels import cells_to_pixels
 from steerlib.networks.network import Network
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-@door
+@with_network
 def hypercolumns(network: Network, picture: np.ndarray, layers: Sequence[str] | None = None) -> np.ndarray:
     """Multiply the averaged activations of several layers.
 
@@ -56,7 +56,7 @@ def hypercolumns(network: Network, picture: np.ndarray, layers: Sequence[str] | 
     return to_unit(product)
 
 
-@door
+@with_network
 def activations(network: Network, picture: np.ndarray) -> dict[str, np.ndarray]:
     """Give the activations of all convolutions on one picture.
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from steerlib.maps.fill import fill_image
 from steerlib.maps.gradients import gradients
-from steerlib.maps.method import Method, door
+from steerlib.maps.method import Method, with_network
 from steerlib.networks.network import Network
 
 
-@door
+@with_network
 def integrated_gradients(
     network: Network, picture: np.ndarray, steps: int = 32, baseline: float | str | np.ndarray = "blur"
 ) -> np.ndarray:

@@ -113,8 +113,8 @@ class Method:
         return found if self.read is None else self.read(found, network, picture, settings)
 
 
-def door(function: Callable) -> Callable:
-    """Let a function of network and picture take whatever is one; behind this, nobody checks again.
+def with_network(function: Callable) -> Callable:
+    """Let a function of network and picture take whatever can be made into one; the function itself checks nothing.
 
     The first argument becomes a `Network` (`steerlib.networks.network.as_network`), the second a picture or several
     that fit it, as float32; what does not fit raises a ValueError that says what to do.

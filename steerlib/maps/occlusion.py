@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from steerlib.maps.fill import fill_image
-from steerlib.maps.method import Method, door
+from steerlib.maps.method import Method, with_network
 from steerlib.networks.network import Network
 
 Window = tuple[slice, slice]  # of rows and columns
 
 
-@door
+@with_network
 def occlusion_map(
     network: Network,
     picture: np.ndarray,
@@ -62,7 +62,7 @@ def occlusion_map(
     return map
 
 
-@door
+@with_network
 def occlusion_steps(
     network: Network,
     picture: np.ndarray,
@@ -138,7 +138,7 @@ def occlude(
     return hidden
 
 
-@door
+@with_network
 def occlude_regions(
     network: Network, picture: np.ndarray, regions: np.ndarray, fill: float | str | np.ndarray = "median"
 ) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from steerlib.maps.gradients import gradients
-from steerlib.maps.method import Method, door
+from steerlib.maps.method import Method, with_network
 from steerlib.networks.network import Network
 
 
-@door
+@with_network
 def smooth_grad(
     network: Network, picture: np.ndarray, samples: int = 16, noise: float = 0.1, seed: int = 0
 ) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steerlib.maps.hypercolumns import to_unit
-from steerlib.maps.method import Method, door
+from steerlib.maps.method import Method, with_network
 from steerlib.networks.cells_to_pixels import cells_of, window_of
 from steerlib.networks.network import Network
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-@door
+@with_network
 def visual_backprop(network: Network, picture: np.ndarray) -> np.ndarray:
     """Carry the averaged activations of the last convolution down to the picture, layer by layer (VisualBackProp).
 

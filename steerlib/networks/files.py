@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from steerlib import checkout
 from steerlib.drives import Drive
 from steerlib.drives.drive import has_labels
 from steerlib.networks import formats
@@ -45,9 +46,10 @@ def networks() -> dict[str, Path]:
 def save_network(network: Network | keras.Model, name: str) -> Path:
     """Save a network, for instance under the name of its drive. Introduced in notebook 02.
 
-    It goes into the folder $STEERLIB_MODELS, or else into the project's ``data/models``, without the state of
-    the optimizer. Where it sees a part of a frame of its own, or sees it blurred, a ``.toml`` beside it says so. An
-    older network of this name is replaced in one step, or not at all where something fails.
+    It goes into the folder $STEERLIB_MODELS, or else into the project's ``data/models``; where `steerlib` was installed
+    without the notebooks, into ``models`` in the current folder. The state of the optimizer is not saved. Where the
+    network sees a part of a frame of its own, or sees it blurred, a ``.toml`` beside it says so. An older network of
+    this name is replaced in one step, or not at all where something fails.
 
     Parameters
     ----------
@@ -144,6 +146,9 @@ def located(name_or_path: str | Path | None = None, drive: Drive | None = None) 
     elif not path.is_file() and not saved_model.recognize(path) and path.suffix.lower() not in formats.endings():
         path = saved.get(UNSUITED.sub("_", str(path)), folders()[0] / f"{name_or_path}.keras")
     if not path.is_file() and not saved_model.recognize(path):
+        if path.stem in SHIPPED or path.name == OTHER:
+            instead = "name a network's file (load_network(path), --model FILE)"
+            raise checkout.missing(folders()[-1] / path.name, f"network {path.stem!r}", instead)
         raise FileNotFoundError(f"no network {path}: expected a file, or one of {', '.join(saved) or '(none saved)'}")
     return path
 
@@ -153,9 +158,8 @@ def network_file() -> Path:
 
     A relative path in the variable may also start at the checkout, for notebooks run in their own folder.
     """
-    checkout = Path(__file__).resolve().parents[2]
     named = Path(os.environ.get("STEERLIB_NETWORK") or folders()[-1] / OTHER).expanduser()
-    return named if named.exists() else Path(os.path.normpath(checkout / named))
+    return named if named.exists() else Path(os.path.normpath(checkout.ROOT / named))
 
 
 def read_network(
@@ -191,9 +195,9 @@ def finite_weights(model: keras.Model) -> bool:
 
 def folders() -> list[Path]:
     """Say where networks are looked for, first to last; they are saved in the first."""
-    shipped = Path(__file__).resolve().parents[2] / "data" / "models"
     chosen = os.environ.get("STEERLIB_MODELS")
-    return [Path(chosen).expanduser(), shipped] if chosen else [shipped]
+    own = Path(chosen).expanduser() if chosen else checkout.kept_in("models")
+    return list(dict.fromkeys([own, checkout.DATA / "models"]))
 
 
 def _stem(name: str) -> str:

@@ -139,7 +139,7 @@ def report(evidence: Sequence[Evidence], drive: Drive) -> list[str]:
     if all(one.constant for one in evidence):
         return [
             *lines,
-            "It answers the same, however it is asked: a dead network, of which no map says anything.",
+            "Its answers are the same in every preparation: the network learned nothing, and no map says anything.",
         ]
     if first.same > DEAD:
         lines.append(

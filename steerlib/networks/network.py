@@ -1,7 +1,7 @@
-"""The one door for networks: what a network wants to see, and its answer in degrees (notebook 02).
+"""One form for all networks: what a network wants to see, and its answer in degrees (notebook 02).
 
-Whatever comes in, a Keras model of any shape or a function, is brought into one form once, by `as_network`. Behind this
-door a method gets a `Network` and a picture that is known to fit, and nothing checks again.
+Whatever comes in, a Keras model of any shape or a function, is brought into one form once, by `as_network`. From
+then on a method gets a `Network` and a picture that is known to fit, and nothing checks again.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ def doubts_about(answers: np.ndarray, recorded: np.ndarray) -> list[str]:
     """Say what speaks against answers, (n,) degrees, where (n,) degrees were recorded, NaN where none were."""
     answers, recorded = answers.astype(np.float64), recorded.astype(np.float64)
     if answers.std() < FLAT:
-        return [f"it answers {answers.mean():+.2f}° to each of {len(answers)} frames: it is dead, or wrongly asked"]
+        same = f"it answers {answers.mean():+.2f}° to each of {len(answers)} frames"
+        return [f"{same}: it learned nothing, or its pictures are prepared wrongly"]
     found = []
     values, counts = np.unique(answers, return_counts=True)
     if counts.max() > max(2, DEAD * len(answers)):
@@ -89,7 +90,8 @@ def in_words(network: Network, drive: Drive, doubts: list[str]) -> str:
     """Put doubts about a network's answers to a drive in one message, and say what to do."""
     told = f"network {network.name!r} on drive {drive.name!r}: {'; '.join(doubts)}"
     return (
-        f"{told}. Maps explain these answers, right or wrong: python -m steerlib inspect tries how it wants to be asked"
+        f"{told}. Maps explain these answers, right or wrong: "
+        "python -m steerlib inspect finds out how its pictures must be prepared"
     )
 
 

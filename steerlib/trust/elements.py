@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from steerlib import checkout
 from steerlib.drives.pictures import to_unit
 from steerlib.maps.eraser import ELEMENTS
 from steerlib.maps.fill import FILLS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 ROADS, VIEWS = range(2000, 2020), 200  # neither the shipped networks nor the eraser have seen these roads
-FILE = Path(__file__).resolve().parents[2] / "data" / "trust.npz"
+FILE = checkout.DATA / "trust.npz"
 
 
 class Promises(NamedTuple):
@@ -41,6 +42,8 @@ def load_promises(file: Path = FILE) -> dict[str, Promises]:
     FileNotFoundError
         Where the file is not there; it comes with the project's data.
     """
+    if file == FILE and not file.is_file():
+        raise checkout.missing(file, "the table of promises of notebook 08")
     found: dict[str, Promises] = {}
     with np.load(file) as stored:
         for key in stored.files:

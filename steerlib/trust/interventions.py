@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steerlib.maps.fill import fill_image
-from steerlib.maps.method import door
+from steerlib.maps.method import with_network
 from steerlib.networks.network import Network
 from steerlib.trust.numbers import grown, magnitude_of
 
@@ -25,7 +25,7 @@ class Curve(NamedTuple):
     area: float  # under `change`, by trapezoids
 
 
-@door
+@with_network
 def deletion(
     network: Network,
     image: np.ndarray,
@@ -86,7 +86,7 @@ class Shift(NamedTuple):
     slopes: tuple[float, float]  # of the first two, as shares of the third's; NaN where that is next to nothing
 
 
-@door
+@with_network
 def shift_test(
     network: Network,
     image: np.ndarray,

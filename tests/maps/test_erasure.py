@@ -83,7 +83,7 @@ def test_it_keeps_its_promise_better_than_a_map_that_promises_nothing(shipped_ne
 def test_without_its_file_the_error_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(eraser, "FILE", tmp_path / "eraser.keras")
     eraser._network.cache_clear()
-    with pytest.raises(FileNotFoundError, match=r"eraser\.keras: the network that erases is not there"):
+    with pytest.raises(FileNotFoundError, match=r"eraser\.keras is missing: `git checkout data`"):
         erase_elements(np.zeros((66, 200, 3), np.float32))
 
 

@@ -27,7 +27,7 @@ MODULE, NAME, TITLE = "gradient_times_contrast", "gradient-times-contrast", "Gra
 @contextmanager
 def one_more_method(folder):
     """Write the file of CONTRIBUTING.md, as if it lay beside those of the package, and forget it afterwards."""
-    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## A new method, in one file\n")[1].split("\n## ")[0]
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## Add a method\n")[1].split("\n## ")[0]
     (code,) = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     assert len(code.splitlines()) <= 30
     (folder / f"{MODULE}.py").write_text(code, "utf-8")

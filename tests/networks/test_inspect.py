@@ -112,8 +112,9 @@ def test_a_dead_network_is_called_dead():
     model = red_reader(0)
     model.get_layer("angle").set_weights([np.zeros((np.prod(SIZE), 1))])
     found = find_preparation(RawModel(model, Description()), *drives(), ranges=[(0.0, 1.0)])
-    assert "a dead network" in report(found, drives()[0])[-1]
-    assert "it is dead, or wrongly asked" in plausible_answers(as_network(model), drives()[0])[0]
+    assert "the network learned nothing" in report(found, drives()[0])[-1]
+    doubt = plausible_answers(as_network(model), drives()[0])[0]
+    assert "it learned nothing, or its pictures are prepared wrongly" in doubt
 
 
 def test_doubts_about_answers_are_told_one_by_one():
@@ -182,7 +183,7 @@ def test_doubts_are_asked_for_anew_where_something_changed():
     drive.angles = -drive.angles
     assert "larger than that of a constant" in plausible_answers(network, drive)[-1]
     network.model.get_layer("angle").set_weights([np.zeros((np.prod(SIZE), 1))])
-    assert "it is dead" in plausible_answers(network, drive)[0]
+    assert "it learned nothing" in plausible_answers(network, drive)[0]
 
 
 # Of each published network whose road is known: what its SOURCE.txt states, and others, of which some did best when all

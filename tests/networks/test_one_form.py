@@ -1,4 +1,4 @@
-"""The door for networks: whatever comes in, the same answers come out, in degrees."""
+"""One form for all networks: whatever comes in, the same answers come out, in degrees."""
 
 import keras
 import numpy as np

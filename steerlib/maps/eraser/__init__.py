@@ -9,11 +9,12 @@ for each kind of element it says what is to be added to the picture for the elem
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+from steerlib import checkout
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 ELEMENTS = ("center_line", "edge_lines", "vehicles", "shadows", "trees", "hedges", "hills", "guard_rails")
 SIZE = (66, 200)  # of the pictures from which it learned
 FAINT = 0.05  # brightness: by less nothing is changed
-FILE = Path(__file__).resolve().parents[3] / "data" / "eraser.keras"
+FILE = checkout.DATA / "eraser.keras"
 
 
 def erase_elements(picture: np.ndarray) -> np.ndarray:
@@ -75,6 +76,6 @@ def _network() -> tf.types.experimental.PolymorphicFunction:
     import tensorflow as tf
 
     if not FILE.is_file():
-        raise FileNotFoundError(f"{FILE}: the network that erases is not there; it comes with the project's data")
+        raise checkout.missing(FILE, "the network that erases, for the map erasure and the fill erased,")
     model = keras.models.load_model(FILE, compile=False, safe_mode=True)
     return tf.function(model, input_signature=[tf.TensorSpec((None, *SIZE, 3), tf.float32)])
