@@ -396,7 +396,8 @@ def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path)
     log = "import sys\nprint('1%\\r100%', file=sys.stderr)\n6 * 7"
     # A reader's own "map" must not be in the way of the words that a figure takes along.
     drawn = "map = 1\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.title('why')\nplt.xlabel('a\\nb')\nplt.show()"
-    shown = "ipywidgets.VBox([ipywidgets.Image(value=b'picture', format='jpeg', tooltip='what it shows')])"
+    shown = "from steerlib.show.explorers.view import View\n"
+    shown += "ipywidgets.VBox([View(value=b'picture', tooltip='what it shows')])"
     write(good, environment, widget, "", log, drawn, shown)
     write(bad, "1", "import ipywidgets\nwith ipywidgets.Output():\n    {}['gone']")
     write(edited, "open('03_edited.ipynb', 'a').write(' ')")

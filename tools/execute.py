@@ -89,7 +89,7 @@ class Client(NotebookClient):
         """Give the picture that a widget, or a part of it, shows, as an output for those who have no kernel."""
         state = self.widget_state.get(model_id, {})
         picture = self.widget_buffers.get(model_id, {}).get(("value",))
-        if state.get("_model_name") == "ImageModel" and picture:
+        if "format" in state and picture:  # an image, or the view of an explorer
             kind = f"image/{state['format']}"
             alt = {kind: {"alt": state.get("tooltip") or ""}}
             return nbformat.v4.new_output("display_data", {kind: picture["data"]}, metadata=alt)

@@ -20,6 +20,7 @@ from steerlib.show.pictures import INK, PAPER, checked_picture, enlarge, fit, gr
 from steerlib.show.rulers import angle_histogram, angles_strip, draw_angles, with_angles
 
 __all__ = [
+    "GROUND",
     "INK",
     "LABEL_COLORS",
     "PAPER",
@@ -41,6 +42,7 @@ __all__ = [
     "mark_peaks",
     "mark_window",
     "overlay",
+    "palette",
     "side_by_side",
     "with_angles",
     "with_colorbar",
@@ -48,6 +50,9 @@ __all__ = [
 ]
 
 STRENGTH = 0.8  # opacity of the strongest color: the road stays visible below it
+# The gray photograph below a map, signed or not, as a factor and what is added: a signed map lies over a bright gray,
+# since its ends are dark, another one over a dim gray below viridis's yellow.
+GROUND = {True: (0.5, 90.0), False: (0.45, 40.0)}
 
 
 def colorize(map: ArrayLike, limit: float | None = None, signed: bool | None = None) -> np.ndarray:
@@ -278,8 +283,11 @@ def _share(values: np.ndarray, limit: float) -> np.ndarray:
 
 
 @cache
-def _palette(signed: bool) -> np.ndarray:
-    """Colors (0-255) of the shares -1 to 1: without pale or dark middles, as opacity fades to zero already."""
+def palette(signed: bool) -> np.ndarray:
+    """Give the colors of a map, (511, 3) float32 from 0 to 255, for the shares -1 to 1 of its limit.
+
+    Without pale or dark middles, as opacity fades to zero already. The explorers' page draws with them, too.
+    """
     share = np.linspace(-1, 1, 511)
     if signed:
         rgba = colormaps["RdBu_r"](0.5 + np.sign(share) * (0.25 + 0.17 * np.abs(share)))
@@ -290,13 +298,11 @@ def _palette(signed: bool) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _blends(signed: bool, strength: float) -> np.ndarray:
-    """Blend every color of `_palette` with every gray, (511 * 256,) uint32 of red, green, blue and an unused byte.
-
-    A signed map lies over a bright gray, since its ends are dark, another one over a dim gray below viridis's yellow.
-    """
+    """Blend every color of `palette` with every gray, (511 * 256,) uint32 of red, green, blue and an unused byte."""
+    factor, added = GROUND[signed]
     gray, share = np.arange(256, dtype=np.float32), np.abs(np.linspace(-1, 1, 511, dtype=np.float32))
-    ground = (gray * np.float32(0.5) + 90 if signed else gray * np.float32(0.45) + 40)[:, None]
-    blended = ground + strength * share[:, None, None] * (_palette(signed)[:, None] - ground)
+    ground = (gray * np.float32(factor) + np.float32(added))[:, None]
+    blended = ground + strength * share[:, None, None] * (palette(signed)[:, None] - ground)
     return np.pad(np.rint(blended).astype(np.uint8), [(0, 0), (0, 0), (0, 1)]).view(np.uint32).ravel()
 
 

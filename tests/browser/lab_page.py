@@ -30,7 +30,14 @@ RUN = """async () => {
         errors: cell.model.outputs.toJSON().filter(output => output.output_type === 'error').map(e => e.evalue),
     }));
 }"""
-
+ASK = """async code => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const asked = kernel.requestExecute({code});
+    let printed = '';
+    asked.onIOPub = message => { if (message.header.msg_type === 'stream') printed += message.content.text; };
+    await asked.done;
+    return printed;
+}"""
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -135,6 +142,10 @@ class NotebookPage:
         self.page.evaluate(LISTEN)
         # The file browser takes a fifth of the window.
         self.page.evaluate("window.jupyterapp.shell.collapseLeft()")
+
+    def ask(self, code: str) -> str:
+        """Run lines in the kernel, beside the notebook's cells; give what they print."""
+        return self.page.evaluate(ASK, code)
 
     def run_cells(self) -> list[dict]:
         """Run all cells; give their counts and errors."""

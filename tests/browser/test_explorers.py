@@ -125,7 +125,7 @@ def test_every_control_moves_by_keyboard(kind, sources, open_notebook, screensho
     size = page.locator(f"{EXPLORER} .widget-image").bounding_box()
     box = page.locator(EXPLORER).first.evaluate("e => [e.scrollWidth, e.clientWidth]")
     assert box[0] <= box[1], "wider than the window"
-    assert len(page.locator(f"{EXPLORER} .widget-image").get_attribute("title")) > 10
+    assert len(page.locator(f"{EXPLORER} .widget-image").get_attribute("alt")) > 10
     assert page.get_by_role("img").filter(visible=True).count() >= 1
 
     for button in ("next frame", "previous frame"):

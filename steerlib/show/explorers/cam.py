@@ -24,6 +24,6 @@ def cam(network: Network | keras.Model, drive: Drive) -> Explorer:
         found, limit = explain(network, scene.image, "cam"), None
         if scale == SCALES[0]:
             limit = yield from limits.find()
-        yield drawing_of(scene, found, limit, "cam")
+        yield drawing_of(scene, found, limit, "cam", whole=limits.known.get(()))
 
     return Explorer(drive, network, {"scale": choice("color scale", SCALES)}, draw)

@@ -17,6 +17,7 @@ from steerlib.show.explanation import draw_map
 from steerlib.show.explorers.controls import checkbox, choice, target_choice
 from steerlib.show.explorers.drawing import IMPORTS, SCALES, Limits, lines_to_copy, view_of
 from steerlib.show.explorers.explorer import STRIP, WIDTH, Drawing, Explorer, Scene, Steps, name_of, typical
+from steerlib.show.explorers.view import Part
 from steerlib.world import LABELS
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
         return explain(network, image, method, target=target, layer=layer, stride=8, signed=signed)
 
     limits = Limits(drive, network, lambda *settings: [found_of(*settings).map])
+    rows, legend = -(-len(methods) // 3), 48 if labeled else 0
+
+    def parts(found: dict[str, Explanation]) -> list[Part]:
+        """Say where the two pictures above and the maps of the methods lie: the same place is shown in all of them."""
+        above = [Part((4 + i * (large + 8), 24, large, tall)) for i in range(2)]
+        top = 24 + tall + legend
+        for i, name in enumerate(methods):
+            if name in found:
+                left, upper = 4 + i % 3 * (width + 8), top + i // 3 * (24 + height + STRIP) + 24
+                above.append(Part((left, upper, width, height), found[name], name=METHODS[name].title))
+        return above
 
     def page(scene: Scene, tiles: dict[str, np.ndarray]) -> np.ndarray:
         """Join the frame and the tiles of the methods that are computed; the others are blank."""
@@ -65,7 +77,7 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
         return np.vstack([*rows, overlay.grid([tiles.get(name, blank) for name in methods], captions, 3)])
 
     def draw(scene: Scene, scale: str, target: str = "right", layer: str | None = None, signed: bool = True) -> Steps:
-        tiles, made, used = {}, {}, {}
+        tiles, made, used, explained_by = {}, {}, {}, {}
         words = "Red steers right, blue left. Yellow: most, whichever way. Each map has its own unit and scale."
         small = cv2.resize(scene.view, (width, height), interpolation=cv2.INTER_AREA)
         settings = f", target={target!r}, layer={layer!r}, stride=8, signed={signed}"
@@ -76,7 +88,8 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
         for name in [None, *methods]:
             if name is not None:
                 found = found_of(scene.image, name, target, layer, signed)
-                made[name], limit = found.map, overlay.common_limit([found.map])
+                made[name], explained_by[name] = found.map, found
+                limit = overlay.common_limit([found.map])
                 if scale == SCALES[0]:
                     limit = yield from limits.find(name, target, layer, signed)
                 picture, used[name] = draw_map(small, found, limit), float(f"{limit:.6g}")
@@ -91,7 +104,8 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
                 "    plt.title(method)",
             ]
             how = f"draw_map({view_of(scene)}, shown, limit)"
-            yield Drawing(page(scene, tiles), None, words, lines_to_copy(*code, how=how, indent=4), dict(made))
+            code = lines_to_copy(*code, how=how, indent=4)
+            yield Drawing(page(scene, tiles), None, words, code, dict(made), parts(explained_by))
 
     controls = {
         "target": target_choice(),
@@ -101,5 +115,4 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
     }
     if maps is not None:
         controls = {"scale": controls["scale"]}
-    rows, legend = -(-len(methods) // 3), 48 if labeled else 0
     return Explorer(drive, network, controls, draw, 24 + tall + legend + rows * (24 + height + STRIP))

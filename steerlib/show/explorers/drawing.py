@@ -9,7 +9,8 @@ from steerlib.maps.method import Explanation
 from steerlib.networks.network import Network
 from steerlib.show import overlay
 from steerlib.show.explanation import draw_map, sample_frames
-from steerlib.show.explorers.explorer import BAR, SAMPLE, Drawing, Scene
+from steerlib.show.explorers.explorer import BAR, SAMPLE, STRIP, Drawing, Scene
+from steerlib.show.explorers.view import Part
 
 FOCUS = {"focus": "focus", "focus alone": "alone"}  # ways to draw a map without colors
 IMPORTS = ["from steerlib import draw_map, explain, overlay"]  # of the lines to copy
@@ -42,14 +43,28 @@ def finish(steps: Iterable[np.ndarray | None]) -> Generator[None, None, np.ndarr
     return result
 
 
+def part_of(scene: Scene, found: Explanation | None, limit: float, whole: float | None, own: float | None) -> Part:
+    """Say where an explanation lies in a picture that is the view alone, above its strip."""
+    height, width = scene.view.shape[:2]
+    return Part((0, 0, width, height), found, limit, whole, own, None if found is None else (0, height, BAR, STRIP))
+
+
 def drawing_of(
-    scene: Scene, found: Explanation, limit: float | None, method: str, settings: str = "", how: str | None = None
+    scene: Scene,
+    found: Explanation,
+    limit: float | None,
+    method: str,
+    settings: str = "",
+    how: str | None = None,
+    whole: float | None = None,
 ) -> Drawing:
-    """Draw an explanation with its bar; without a limit, on its own scale."""
-    limit = overlay.common_limit([found.map]) if limit is None else limit
+    """Draw an explanation with its bar; without a limit, on its own scale. `whole` is the drive's, where known."""
+    own = overlay.common_limit([found.map])
+    limit = own if limit is None else limit
     bar = overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
     code = code_of(scene, method, settings, how or f"draw_map({view_of(scene)}, shown, {limit:.6g})")
-    return Drawing(draw_map(scene.view, found, limit), bar, found.words, code, found.map)
+    parts = [part_of(scene, found, limit, whole, own)]
+    return Drawing(draw_map(scene.view, found, limit), bar, found.words, code, found.map, parts)
 
 
 def code_of(scene: Scene, method: str, settings: str, how: str) -> str:

@@ -17,6 +17,7 @@ from steerlib.show.explanation import draw_map
 from steerlib.show.explorers.controls import checkbox, choice, decimal
 from steerlib.show.explorers.drawing import lines_to_copy
 from steerlib.show.explorers.explorer import BAR, WIDTH, Drawing, Explorer, Scene, Steps, name_of
+from steerlib.show.explorers.view import Part
 from steerlib.trust import changed
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class _Driving(Explorer):
     """The explorer of `driving`: its frames are taken from where the car stands."""
 
     words = ("network", "reference")
+    erases = False  # its map is of the road with everything there, the network may get less
 
     def __init__(self, named: dict[str, Network | keras.Model], road: world.Scene, display: bool) -> None:
         self.named = {name: (as_network(network), name_of(network, "network")) for name, network in named.items()}
@@ -146,4 +148,5 @@ class _Driving(Explorer):
             how=f"draw_map(overlay.enlarge(seen), shown, {limit:.6g})",
         )
         bar = overlay.colorbar(BAR, limit, True, found.unit, found.ends)
-        yield Drawing(np.vstack([picture, scene.view]), bar, words, lines, found.map)
+        parts = [Part((0, 0, WIDTH, len(picture)), found)]
+        yield Drawing(np.vstack([picture, scene.view]), bar, words, lines, found.map, parts)

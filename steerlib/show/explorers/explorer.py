@@ -7,18 +7,17 @@ value of a control does what a hand on the slider does, and the next line finds 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import ipywidgets as widgets
 import keras
 import numpy as np
-import traitlets
 from IPython import get_ipython
 
 from steerlib.drives import Drive, crop_road, preprocess
@@ -29,6 +28,8 @@ from steerlib.networks.plausibility import in_words, plausible_answers
 from steerlib.show import overlay
 from steerlib.show.explanation import sample_frames
 from steerlib.show.explorers.controls import row_of, slider
+from steerlib.show.explorers.erasing import without, worth
+from steerlib.show.explorers.view import Part, View, described, encoded, setting
 
 WIDTH, STRIP, BAR = 900, 60, 480  # pixels: width of a picture, height of the strip below it, width of its bar
 SAMPLE = 8  # frames, spread over the drive, that decide on the scale which all its frames share
@@ -57,15 +58,10 @@ class Drawing(NamedTuple):
     words: str  # on both
     code: str  # draws the same with Matplotlib
     map: np.ndarray | dict[str, np.ndarray] | None = None  # the numbers behind it; of several methods by their names
+    parts: Sequence[Part] = ()  # where the picture shows what the network sees, for a hand on it
 
 
 Steps = Iterator[Drawing | None]
-
-
-class Picture(widgets.Image):
-    """An image with a tooltip, its text alternative: the page shows none without the description."""
-
-    description = traitlets.Unicode("").tag(sync=True)
 
 
 class Explorer(widgets.VBox):
@@ -88,14 +84,17 @@ class Explorer(widgets.VBox):
     frame : int
         Where to begin.
 
-    The attribute `frame` is the slider; `picture` an image of constant size whose tooltip says what it shows;
+    The attribute `frame` is the slider; `picture` a `View` of constant size whose tooltip says what it shows;
     `readout` the angles, the time taken and what to see; `doubt` what speaks against its answers to the drive, or
     empty; `code` the lines that draw it; `error` what went wrong, or empty; `map` the values that are drawn, None where
     there are none.
     """
 
     words = ("predicted", "recorded")
+    erases = True  # whether something can be hidden: its maps are those of what the network gets
     _asked, _task, _link = 0, None, None  # how often values have changed, what draws them for the page, Play's link
+    _latest, _drawn = None, 0  # the scene and the drawing on the page, and how many there were
+    _encoded = None, b""  # a view and its JPEG
 
     def __init__(
         self,
@@ -126,7 +125,9 @@ class Explorer(widgets.VBox):
         )
         self.back.on_click(lambda _: self._step(-1))
         self.forward.on_click(lambda _: self._step(1))
-        self.picture = Picture(format="jpeg", layout={"width": f"{WIDTH}px", "max_width": "100%"})
+        self.picture = View(layout={"width": f"{WIDTH}px", "max_width": "100%"})
+        self.picture.settings = {"frame": self.frame, **controls}
+        self.picture.on_msg(self._on_message)
         self.readout, self.error, self.code = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.doubt = widgets.HTML(_doubt(self.network, drive))
         lines = widgets.Accordion([self.code], titles=["Copy the code that draws this picture"], selected_index=None)
@@ -143,6 +144,64 @@ class Explorer(widgets.VBox):
         for part in filter(None, (self._link, *_parts(self))):  # what failed in its constructor has no link
             part.close()
         super().close()
+
+    def erase(self, region: np.ndarray, fill: str = "blur") -> str:
+        """Hide a region of the picture that is shown, and say what it was worth beside what the maps say there.
+
+        Parameters
+        ----------
+        region : (h, w) bool
+            Pixels of what the network gets.
+        fill : str
+            What shows through, see `steerlib.maps.fill.fill_image`.
+
+        Returns
+        -------
+        str
+            What the page says, too, until something else is drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no network or no picture, or the region or the fill does not fit.
+        """
+        if self._latest is None or not self._erases():
+            raise ValueError("in this picture nothing can be hidden")
+        scene, drawing = self._latest
+        region, found = np.asarray(region), [(part.name, part.found) for part in drawing.parts if part.found]
+        effect, words = worth(self.network, scene.image, region, fill, found)
+        picture = without(scene.view, scene.image, region, fill)
+        if drawing.picture.shape == picture.shape:  # nothing but the view: the angles below it belong to it, too
+            bar = overlay.angles_strip(BAR, scene.predicted - effect, scene.predicted, scene.ruler, ("hidden", "seen"))
+            picture = overlay.with_angles(picture, bar, scene.predicted, scene.recorded, scene.ruler, self.words)
+        else:
+            *_, width, height = drawing.parts[0].box
+            picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        self._answer(words, encoded(picture))
+        return words
+
+    def _erases(self) -> bool:
+        """Tell whether something can be hidden in what is shown."""
+        return self.erases and self.network is not None and self._latest is not None and bool(self._latest[1].parts)
+
+    def _on_message(self, _view: View, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        """Hide what was painted on the page."""
+        if message.get("kind") != "erase":
+            return
+        try:
+            if message["number"] != self._drawn:  # painted on another picture
+                raise ValueError("the picture has changed meanwhile; erase again")
+            shape = self._latest[0].image.shape[:2]
+            self.erase(np.frombuffer(buffers[0], np.uint8).reshape(shape) > 0, message["fill"])
+        except Exception as error:
+            self.log.exception("nothing is hidden")
+            self._answer(f"Nothing is hidden. {type(error).__name__}: {error}")
+
+    def _answer(self, words: str, erased: bytes = b"") -> None:
+        """Say on the page what was erased, and show it."""
+        with self.picture.hold_sync():
+            self.picture.answer, self.picture.erased = words, erased
+            self.picture.answered += 1
 
     def _step(self, distance: int) -> None:
         """Go to a neighboring frame, if there is one."""
@@ -175,16 +234,18 @@ class Explorer(widgets.VBox):
     def _steps(self) -> Iterator[None]:
         """Draw what the controls say, step by step. A failure becomes a message here and a line in the log."""
         start, values = perf_counter(), {name: control.value for name, control in self.controls.items()}
+        drawn = {name: setting(control) for name, control in self.picture.settings.items()}
         try:
             scene = self._scene(bool(values.get("mirrored")))
             for drawing in self._draw(scene, **values):
                 if drawing is not None:
-                    self._show(scene, drawing, start)
+                    self._show(scene, drawing, start, drawn)
                 yield
         except Exception as error:
             self.log.exception("an explorer has no picture")
             # The picture of the last settings beside the new ones would be a lie.
-            self._encode(np.full((self._height + STRIP, WIDTH, 3), 128, np.uint8), "no picture")
+            self._latest = None
+            self._put(np.full((self._height + STRIP, WIDTH, 3), 128, np.uint8), "no picture", drawn)
             message = escape(f"{type(error).__name__}: {error}")
             self.error.value = f'<div role="alert" style="color: #b00020"><b>No picture.</b> {message}</div>'
             self.readout.value, self.code.value, self.map = "", "", None
@@ -208,14 +269,16 @@ class Explorer(widgets.VBox):
         recorded = float(self.drive.angles[index]) * (-1 if mirrored else 1)
         return Scene(index, frame, view, image, recorded, predicted, self._ruler, *self._names)
 
-    def _show(self, scene: Scene, drawing: Drawing, start: float) -> None:
+    def _show(self, scene: Scene, drawing: Drawing, start: float, drawn: dict[str, Any]) -> None:
         """Put a drawing on the page."""
-        self.map = drawing.map
+        if drawing.picture.shape[:2] != (self._height, WIDTH):
+            drawing = drawing._replace(parts=())  # it is scaled, and its places are not those of the page
+        self.map, self._latest = drawing.map, (scene, drawing)
         picture = overlay.fit(drawing.picture, self._height, WIDTH)
         bar = np.full((STRIP, BAR, 3), overlay.PAPER, np.uint8) if drawing.bar is None else drawing.bar
         predicted, recorded = self.words
         angles = scene.predicted, scene.recorded, scene.ruler, self.words
-        self._encode(overlay.with_angles(picture, bar, *angles), drawing.words)
+        self._put(overlay.with_angles(picture, bar, *angles), drawing.words, drawn)
         known = np.isfinite(scene.recorded)
         angles = f"{recorded} {scene.recorded:+.1f}°" if known else f"not {recorded}"
         if scene.predicted is not None:
@@ -230,12 +293,27 @@ class Explorer(widgets.VBox):
         )
         self.error.value = ""
 
-    def _encode(self, picture: np.ndarray, words: str) -> None:
-        """Encode a picture, its colors in full resolution, and give it its text alternative."""
-        sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 92, *sampling])[1]
-        self.picture.value, self.picture.tooltip = encoded.tobytes(), words
+    def _put(self, picture: np.ndarray, words: str, drawn: dict[str, Any]) -> None:
+        """Give the page a picture, its text alternative and its parts, in one message: they belong together."""
+        self._drawn += 1
+        scene, parts = (None, ()) if self._latest is None else (self._latest[0], self._latest[1].parts)
+        with self.picture.hold_sync():
+            if any(part.bar for part in parts):
+                self.picture.frame = self._frame(scene)
+            self.picture.value, self.picture.tooltip = encoded(picture), words
+            self.picture.shown = {
+                "number": self._drawn,
+                "drawn": drawn,
+                "parts": [described(part, scene.image.shape[:2]) for part in parts],
+                "erases": self._erases(),
+            }
+            self.picture.answer, self.picture.erased = "", b""  # they were those of the picture before
+
+    def _frame(self, scene: Scene) -> bytes:
+        """Encode the part of the frame that the network sees, once for a frame."""
+        if self._encoded[0] is not scene.view:
+            self._encoded = scene.view, encoded(scene.view)
+        return self._encoded[1]
 
 
 def name_of(thing: object, default: str) -> str:

@@ -36,7 +36,8 @@ def grad_cam(network: Network | keras.Model, drive: Drive, frame: int = 0) -> Ex
         if scale == SCALES[0]:
             limit = yield from limits.find(method, target, layer, signed)
         settings = f"target={target!r}, layer={layer!r}, signed={signed}"
-        yield drawing_of(scene, found, limit, method, settings)
+        whole = limits.known.get((method, target, layer, signed))
+        yield drawing_of(scene, found, limit, method, settings, whole=whole)
 
     layers = network.layers
     controls = {

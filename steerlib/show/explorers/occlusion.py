@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steerlib.drives import Drive
-from steerlib.maps.method import Explanation
-from steerlib.maps.occlusion import occlude, occlusion_steps
+from steerlib.maps.method import SIDES, Explanation
+from steerlib.maps.occlusion import METHOD, occlude, occlusion_steps
 from steerlib.networks.network import Network, as_network
 from steerlib.show import overlay
 from steerlib.show.explorers.controls import checkbox, choice, slider
-from steerlib.show.explorers.drawing import FOCUS, SCALES, Limits, code_of, drawing_of, finish, lines_to_copy, view_of
+from steerlib.show.explorers.drawing import (
+    FOCUS,
+    SCALES,
+    Limits,
+    code_of,
+    drawing_of,
+    finish,
+    lines_to_copy,
+    part_of,
+    view_of,
+)
 from steerlib.show.explorers.explorer import BAR, Drawing, Explorer, Scene, Steps
 
 if TYPE_CHECKING:
@@ -52,7 +62,11 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
         key, coarse = (scene.index, sizes, stride, fill), min(sizes)
 
         def drawn(map: np.ndarray, limit: float | None, note: str = "") -> Drawing:
-            limit = overlay.common_limit([map]) if limit is None else limit
+            own, whole = overlay.common_limit([map]), limits.known.get((sizes, fill))
+            limit = own if limit is None else limit
+            words = "Red steers right: without it the angle is further left. Blue steers left. Arrows mark the peaks."
+            found = _explanation(map, scene, note + words)
+            parts = [part_of(scene, found, limit, whole, own)]  # the map with its signs, however it is drawn
             settings = f"sizes={sizes}, stride={stride}, fill={fill!r}"
             if style in FOCUS.values():
                 alone = style == "alone"
@@ -60,16 +74,13 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
                 words += f"the rest is {'black' if alone else 'blurred and dark'}."
                 how = f"overlay.focus({view_of(scene)}, shown.map, {percentile}, {blur}, alone={alone})"
                 picture = overlay.focus(scene.view, map, percentile, blur, alone)
-                return Drawing(picture, None, note + words, code_of(scene, "occlusion", settings, how), map)
-            words = "Red steers right: without it the angle is further left. Blue steers left. Arrows mark the peaks."
+                return Drawing(picture, None, note + words, code_of(scene, "occlusion", settings, how), map, parts)
             how = None
             if style == "magnitude":
                 words = "Yellow: hiding this moves the wheel most, to whichever side."
                 how = f"overlay.overlay({view_of(scene)}, abs(shown.map), {limit:.6g}, signed=False)"
-            found = Explanation(map, True, "degrees lost when hidden", ("left", "right"), note + words, scene.predicted)
-            if style == "magnitude":
-                found = found._replace(map=np.abs(map), signed=False)
-            return drawing_of(scene, found, limit, "occlusion", settings, how)._replace(map=map)
+                found = found._replace(map=np.abs(map), signed=False, words=note + words)
+            return drawing_of(scene, found, limit, "occlusion", settings, how)._replace(map=map, parts=parts)
 
         if key not in kept:
             map = yield from finish(steps(scene.image, sizes, coarse, fill))
@@ -83,12 +94,15 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
             limit = yield from limits.find(sizes, fill)
         yield drawn(kept[key], limit)
 
-    def draw_window(scene: Scene, size: int, fill: Fill, column: int, row: int, **_: object) -> Steps:
+    def draw_window(
+        scene: Scene, size: int, fill: Fill, pair: bool, stride: int, column: int, row: int, **_: object
+    ) -> Steps:
         hidden = occlude(scene.image, (row, column), size, fill)
         angle = network.angle(hidden)
         effect = scene.predicted - angle
         bar = overlay.angles_strip(BAR, angle, scene.predicted, scene.ruler, ("hidden", "seen"))
-        words = f"What is in the window steers {abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}."
+        worth = f"{abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}"
+        words = f"What is in the window steers {worth}."
         code = [
             "from steerlib import occlude, overlay, predict",
             "",
@@ -99,7 +113,10 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
         ]
         how = f"overlay.mark_window({view_of(scene)}, hidden, ({row}, {column}), {size})"
         picture = overlay.mark_window(scene.view, hidden, (row, column), size)
-        yield Drawing(picture, bar, words, lines_to_copy(*code, how=how))
+        map = kept.get((scene.index, (size, 50) if pair else (size,), stride, fill))
+        found = None if map is None else _explanation(map, scene, "")
+        parts = [part_of(scene, found, 0.0, None, None)._replace(bar=None, note=f"steers {worth}")]
+        yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), parts=parts)
 
     def draw(scene: Scene, show: str, **settings: object) -> Steps:
         return (draw_map if show == "whole map" else draw_window)(scene, **settings)
@@ -133,3 +150,8 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
     of_map["style"].observe(arrange, "value")
     arrange()
     return Explorer(drive, network, controls, draw)
+
+
+def _explanation(map: np.ndarray, scene: Scene, words: str) -> Explanation:
+    """Say how an occlusion map is to be read."""
+    return Explanation(map, True, METHOD.unit, SIDES, words, scene.predicted)

@@ -16,6 +16,7 @@ from steerlib.show.explanation import draw_map
 from steerlib.show.explorers.controls import choice, slider
 from steerlib.show.explorers.drawing import lines_to_copy, view_of
 from steerlib.show.explorers.explorer import BAR, WIDTH, Drawing, Explorer, Scene, Steps, name_of, typical
+from steerlib.show.explorers.view import Part
 
 if TYPE_CHECKING:
     import keras
@@ -77,7 +78,8 @@ def table(
             f"shown = {name_of(maps, 'maps')}.explain({scene.network}, {picture_of}, {method!r})",
         ]
         how = f"draw_map({view_of(scene)}, shown, {limits[method]:.6g})"
-        yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), found.map)
+        parts = [Part((0, SCATTER, WIDTH, len(scene.view)), found)]
+        yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), found.map, parts)
 
     controls = {
         **({"method": choice("map", methods)} if len(methods) > 1 else {}),
