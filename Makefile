@@ -53,7 +53,7 @@ env: .venv/.installed
 	touch $@
 
 lab: env
-	$(RUN) -m jupyter lab --notebook-dir=notebooks --ip=127.0.0.1
+	$(RUN) -m jupyter lab --notebook-dir=notebooks --ip=127.0.0.1 notebooks/00_five_minutes.ipynb
 
 # The notebooks as tests on one drive (none: the sample drive). 02 comes first: it saves the network that the others use.
 # Trainings are cut short after two epochs; of what only repeats, frames and rendered views, 01 and 02 do a quarter, which

@@ -30,7 +30,7 @@ from steerlib.world import show_wheel
 from steerlib.world.driving import constant, drive_roads
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))[1:]  # 00 has no exercises
 CHECKS = sorted(name for name in vars(exercises) if name.startswith("check_"))
 named = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
@@ -65,7 +65,7 @@ def exercises_of(path):
 def test_stubs_and_solutions_do_not_drift_apart(path):
     stubs, solutions = exercises_of(path), exercises_of(path.parent / "solutions" / path.name)
     assert stubs == solutions
-    assert 3 <= len(stubs["titles"]) <= 5
+    assert 2 <= len(stubs["titles"]) <= 5
     assert [title[0] for title in stubs["titles"]] == list("12345"[: len(stubs["titles"])])
     assert len(stubs["calls"]) == len(stubs["titles"]), "one check for each exercise"
 

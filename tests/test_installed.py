@@ -111,10 +111,17 @@ def test_the_check_of_a_machine_tells_which_part_is_the_notebooks(folder):
 
 
 def test_nothing_in_the_package_is_left_out_of_a_wheel():
-    others = [
-        path for path in (ROOT / "steerlib").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".pyo")
-    ]
-    assert others == [], "setuptools needs to be told of files that are not Python's"
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    expected = {
+        path
+        for package, names in told.items()
+        for name in names
+        for path in (ROOT / package.replace(".", "/")).glob(name)
+    }
+    kept = {
+        path for path in (ROOT / "steerlib").rglob("*") if path.suffix not in (".py", ".pyc", ".pyo") and path.is_file()
+    }
+    assert kept == expected != set(), "setuptools needs to be told of files that are not Python's"
     without = [path for path in (ROOT / "steerlib").rglob("*.py") if not (path.parent / "__init__.py").exists()]
     assert without == []
 

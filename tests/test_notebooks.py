@@ -18,7 +18,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
-NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+FIRST = FOLDER / "00_five_minutes.ipynb"
+LESSONS = [path for path in sorted(FOLDER.glob("[0-9][0-9]_*.ipynb")) if path != FIRST]
 SOLUTIONS = sorted(FOLDER.glob("solutions/*.ipynb"))
 # Traces of the machine that ran a notebook: folders and addresses in its memory.
 TRACE = re.compile(
@@ -74,12 +75,7 @@ def structure(notebook, path):
         if cell.cell_type == "code" and lines > 20:
             yield f"cell {position} has {lines} lines of code, expected at most 20"
 
-    links = {
-        target.split("#")[0]
-        for found in LINK.findall(prose)
-        for target in found
-        if target and not re.match(r"\w+:|#", target)
-    }
+    links = links_in(prose)
     for target in sorted(links):
         if not (path.parent / target).exists():
             yield f"the link {target!r} leads nowhere"
@@ -87,6 +83,12 @@ def structure(notebook, path):
         for file in path.parent.glob(f"{neighbor:02}_*.ipynb"):
             if file.name not in links:
                 yield f"a link to {file.name} is missing"
+
+
+def links_in(prose):
+    """The files to which a text leads."""
+    targets = (target for found in LINK.findall(prose) for target in found)
+    return {target.split("#")[0] for target in targets if target and not re.match(r"\w+:|#", target)}
 
 
 def numbers_in(start, prose):
@@ -132,15 +134,30 @@ def outputs(notebook):
 
 
 def test_notebooks_are_numbered_without_a_gap():
-    assert [int(path.name[:2]) for path in NOTEBOOKS] == list(range(1, max(len(NOTEBOOKS), 5) + 1))
+    assert [int(path.name[:2]) for path in LESSONS] == list(range(1, max(len(LESSONS), 5) + 1))
 
 
-@named(NOTEBOOKS)
+@named(LESSONS)
 def test_structure(path):
     assert list(structure(read(path), path)) == []
 
 
-@named(NOTEBOOKS)
+def test_the_first_notebook_is_quickly_read():
+    cells = read(FIRST).cells
+    assert 10 <= len(cells) <= 18
+    for cell in cells:
+        if cell.cell_type == "code":
+            assert cell.source.count("\n") < 20
+        else:
+            prose = re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL)
+            assert all(part.count("\n") < 3 for part in prose.split("\n\n"))
+    text = "\n".join(cell.source for cell in cells)
+    assert all((FOLDER / target).exists() for target in links_in(text))
+    for way in ("01_data.ipynb", "steerlib film my_drive", "steerlib inspect mine.h5", "explorers.occlusion"):
+        assert way in text
+
+
+@named(LESSONS)
 def test_the_clock_is_set(path):
     """And setting it again changes nothing."""
     notebook = read(path)
@@ -176,7 +193,7 @@ def test_the_clock_counts_words_code_figures_and_waiting():
     assert "reading 10 minutes" in notebook.cells[0].source and "further" not in prose.split("## Further")[0]
 
 
-@named(NOTEBOOKS + SOLUTIONS)
+@named([FIRST, *LESSONS, *SOLUTIONS])
 def test_stored_outputs_are_those_of_the_source(path):
     problems = list(outputs(read(path)))
     assert problems == [], "run `make notebooks`"
