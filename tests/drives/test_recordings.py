@@ -163,8 +163,8 @@ def test_default_drive(tmp_path, monkeypatch):
     monkeypatch.setenv("STEERLIB_DRIVE", str(tmp_path / "mine"))
     assert load_drive().name == "mine"
     # The variable is typed in the checkout, while notebooks run in a folder of it.
-    module = tmp_path / "checkout" / "steerlib" / "drives" / "loading.py"
-    monkeypatch.setattr("steerlib.drives.loading.__file__", str(module))
+    monkeypatch.setattr("steerlib.checkout.ROOT", tmp_path / "checkout")
+    monkeypatch.setattr("steerlib.checkout.DATA", tmp_path / "checkout" / "data")
     monkeypatch.setenv("STEERLIB_DRIVE", "../mine")
     assert load_drive().name == "mine"
     monkeypatch.setenv("STEERLIB_DRIVE", "")

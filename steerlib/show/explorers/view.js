@@ -200,10 +200,11 @@ class Picture {
     this.stage = make(el, "div", { class: "steerlib-stage", tabindex: "0", role: "application", "data-lm-suppress-shortcuts": "true" });
     this.image = make(this.stage, "img", { class: "widget-image", draggable: "false" });
     this.canvas = make(this.stage, "canvas", { "aria-hidden": "true" });
+    // Above what is said, which grows and shrinks: a button must not move away from the mouse.
+    const tools = make(el, "div", { class: "steerlib-tools", "data-lm-suppress-shortcuts": "true" });
     this.said = make(el, "div", { class: "steerlib-said" });
     this.silent = make(el, "div", { class: "steerlib-silent", role: "status" });
     this.live = make(el, "div", { class: "steerlib-live", "aria-live": "polite" });
-    const tools = make(el, "div", { class: "steerlib-tools", "data-lm-suppress-shortcuts": "true" });
     this.hides = make(tools, "fieldset", { "aria-label": "What the mouse does on the picture" });
     const group = `steerlib-${Math.random()}`;
     for (const [tool, text] of [["point", "point"], ["brush", "brush"], ["lasso", "lasso"]]) {
