@@ -80,10 +80,8 @@ def _first(cells: list[NotebookNode], heading: str) -> int:
 
 def main() -> None:
     """Set the clocks of all notebooks."""
-    lessons = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))[
-        1:
-    ]  # 00 has no clock
-    for path in lessons:
+    folder = Path(__file__).resolve().parents[1] / "notebooks"
+    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))[1:]:  # 00 has no clock
         notebook = nbformat.read(path, as_version=4)
         set_clock(notebook)
         path.write_text(nbformat.writes(notebook) + "\n", "utf-8")

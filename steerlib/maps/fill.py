@@ -40,6 +40,7 @@ def fill_image(picture: np.ndarray, fill: float | str | np.ndarray) -> np.ndarra
         if fill == "mean":
             return np.broadcast_to(picture.mean(axis=(0, 1)), picture.shape)
         if fill == "median":
+            # As `to_unit` does, which would load what decodes pictures wherever a fill is named.
             return cv2.medianBlur(cv2.convertScaleAbs(picture, alpha=255), MEDIAN) / np.float32(255)
         if fill == "erased":
             return erase(picture)

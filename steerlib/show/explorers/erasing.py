@@ -55,7 +55,8 @@ def worth(
         raise ValueError("nothing is painted: there is nothing to hide")
     effect = float(occlude_regions(network, picture, np.asarray(region)[np.newaxis], fill)[0])
     angle = network.angle(picture)
-    said = [f"Hidden by {NAMES[fill]}, the angle goes from {angle:+.2f}° to {angle - effect:+.2f}°: {_steers(effect)}"]
+    change = f"the angle goes from {angle:+.2f}° to {angle - effect:+.2f}°"
+    said = [f"Hidden by {NAMES[fill]}, {change}: what was there {steers(effect)}."]
     said += [_said(name, one, one.map[region]) for name, one in found]
     if any(one.unit == PROMISES for _, one in found):
         said.append("A map's sum is for its own baseline, which may be another than this fill.")
@@ -70,11 +71,11 @@ def without(view: np.ndarray, picture: np.ndarray, region: np.ndarray, fill: str
     return np.where(hidden[..., np.newaxis] > 0, filler, view)
 
 
-def _steers(effect: float) -> str:
+def steers(effect: float) -> str:
     """Say to which side something steers that was worth so many degrees, positive to the right."""
     if abs(effect) < LEAST:
-        return "what was there made no difference."
-    return f"what was there steers {abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}."
+        return "made no difference"
+    return f"steers {abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}"
 
 
 def _said(name: str, found: Explanation, values: np.ndarray) -> str:

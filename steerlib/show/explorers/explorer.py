@@ -165,7 +165,7 @@ class Explorer(widgets.VBox):
         ValueError
             If there is no network or no picture, or the region or the fill does not fit.
         """
-        if self._latest is None or not self._erases():
+        if not self._erases():
             raise ValueError("in this picture nothing can be hidden")
         scene, drawing = self._latest
         region, found = np.asarray(region), [(part.name, part.found) for part in drawing.parts if part.found]

@@ -11,7 +11,7 @@ from steerlib.maps.method import SIDES, Explanation
 from steerlib.maps.occlusion import METHOD, occlude, occlusion_steps
 from steerlib.networks.network import Network, as_network
 from steerlib.show import overlay
-from steerlib.show.explorers.controls import checkbox, choice, slider
+from steerlib.show.explorers.controls import FILL_LABELS, checkbox, choice, slider
 from steerlib.show.explorers.drawing import (
     FOCUS,
     SCALES,
@@ -23,6 +23,7 @@ from steerlib.show.explorers.drawing import (
     part_of,
     view_of,
 )
+from steerlib.show.explorers.erasing import steers
 from steerlib.show.explorers.explorer import BAR, Drawing, Explorer, Scene, Steps
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 BATCH = 64  # windows in a step of an occlusion map: some hundredths of a second
-Fill = float | str
+Fill = str  # one of `steerlib.maps.fill.FILLS`
 
 
 def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
@@ -101,8 +102,8 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
         angle = network.angle(hidden)
         effect = scene.predicted - angle
         bar = overlay.angles_strip(BAR, angle, scene.predicted, scene.ruler, ("hidden", "seen"))
-        worth = f"{abs(effect):.2f}° to the {'right' if effect > 0 else 'left'}"
-        words = f"What is in the window steers {worth}."
+        worth = steers(effect)
+        words = f"What is in the window {worth}."
         code = [
             "from steerlib import occlude, overlay, predict",
             "",
@@ -115,7 +116,7 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
         picture = overlay.mark_window(scene.view, hidden, (row, column), size)
         map = kept.get((scene.index, (size, 50) if pair else (size,), stride, fill))
         found = None if map is None else _explanation(map, scene, "")
-        parts = [part_of(scene, found, 0.0, None, None)._replace(bar=None, note=f"steers {worth}")]
+        parts = [part_of(scene, found, 0.0, None, None)._replace(bar=None, note=worth)]
         yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), parts=parts)
 
     def draw(scene: Scene, show: str, **settings: object) -> Steps:
@@ -123,8 +124,7 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
 
     show = choice("show", ["whole map", "one window"])
     size = slider("window", 9, 59, 15, step=2)
-    fills = {"black": 0.0, "mean color": "mean", "blurred": "blur", "median": "median", "erased road": "erased"}
-    fill = choice("fill", list(fills.items()))
+    fill = choice("fill", [(label, name) for name, label in FILL_LABELS.items()])
     of_map = {
         "pair": checkbox("mean with windows of 50 pixels", True),
         "stride": choice("stride", [8, 4, 2], 1),

@@ -6,7 +6,6 @@
 const STRENGTH = 0.8; // of overlay.py, in the kernel's pictures
 const PATIENCE = 3000; // milliseconds until the page says that the kernel does not answer
 const INK = "rgb(30, 30, 30)", PAPER = "white";
-const FILLS = { black: "black", mean: "mean color", blur: "blurred", median: "median", erased: "erased road" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const PAGE_ANSWERS = ["style", "scale"]; // settings of display, which the page can follow alone
 const STYLE = `
@@ -215,7 +214,7 @@ class Picture {
     }
     this.erases = make(tools, "span", { class: "steerlib-tools" });
     this.fill = make(make(this.erases, "label", {}, "hide by "), "select");
-    for (const [value, text] of Object.entries(FILLS)) make(this.fill, "option", { value }, text);
+    for (const [value, text] of Object.entries(this.model.get("fills"))) make(this.fill, "option", { value }, text);
     this.fill.value = "blur";
     this.fill.addEventListener("change", () => { this.chose = true; });
     make(this.erases, "button", { type: "button", class: "jupyter-button" }, "Erase").onclick = () => this.erase();
@@ -337,7 +336,7 @@ class Picture {
   }
 
   settingsChanged() {
-    if (!this.chose && "fill" in this.controls) this.fill.value = Object.keys(FILLS)[this.chosen("fill")];
+    if (!this.chose && "fill" in this.controls) this.fill.value = this.fill.options[this.chosen("fill")].value;
     this.color();
     this.listen();
   }
