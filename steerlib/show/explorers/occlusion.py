@@ -34,8 +34,8 @@ BATCH = 64  # windows in a step of an occlusion map: some hundredths of a second
 Fill = str  # one of `steerlib.maps.fill.FILLS`
 
 
-def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
-    """Hide windows of a frame and see what the angle does: a whole map, or one window (notebook 03).
+def occlusion(network: Network | keras.Model, drive: Drive, frame: int = 0) -> Explorer:
+    """Hide windows and see what the angle does: a whole map, or one window, beginning at a frame (notebook 03).
 
     A whole map is first shown from few windows, and from all of them as soon as they are computed.
     """
@@ -149,7 +149,7 @@ def occlusion(network: Network | keras.Model, drive: Drive) -> Explorer:
     show.observe(arrange, "value")
     of_map["style"].observe(arrange, "value")
     arrange()
-    return Explorer(drive, network, controls, draw)
+    return Explorer(drive, network, controls, draw, frame=frame)
 
 
 def _explanation(map: np.ndarray, scene: Scene, words: str) -> Explanation:
