@@ -118,6 +118,7 @@ autonomy: env
 
 book: env
 	$(RUN) -m sphinx -q -W --keep-going -c docs . docs/_build/html
+	$(RUN) tools/scenes.py docs/_build/html/_static/scenes.js
 
 bench: env
 	$(RUN) benchmarks/run.py

@@ -1,13 +1,15 @@
-"""From key press to new picture in Chromium: ``make bench``. Writes its table into explorers.md beside it.
+"""From a hand to a new picture in Chromium: ``make bench``. Writes its tables into explorers.md beside it.
 
-Medians over 20 steps on the sample drive, beside two baselines in the same run: a slider that sets the value of a bare
-`ipywidgets.Image`, and `interactive_output` around a Matplotlib figure. The clock runs in the page, from the key's
-event to the first animation frame in which the new picture is decoded.
+Keys: medians over 20 steps on the sample drive, beside two baselines in the same run: a slider that sets the value of a
+bare `ipywidgets.Image`, and `interactive_output` around a Matplotlib figure. The clock runs in the page, from the key's
+event to the first animation frame in which the new picture is decoded. The mouse: how many pictures a second a window
+shows that is dragged for three seconds, and how long the page takes to draw a map anew when only its strength changes.
 """
 
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nbformat
@@ -20,6 +22,7 @@ from lab_page import EXPLORER, KERNEL, OPTIONS, Lab, NotebookPage, find_browser
 
 TABLE = Path(__file__).resolve().with_suffix(".md")
 STEPS = 20
+DRAG = 3  # seconds
 SETUP = """
 import io
 import cv2
@@ -39,15 +42,15 @@ def show(i):
     plt.show()
 frame = widgets.IntSlider(description="frame", max=39)
 widgets.VBox([widgets.HBox([frame]), widgets.interactive_output(show, {"i": frame})])"""
-# What is shown, the cell, the slider that is moved, what is chosen before, the goal in ms
+# What is shown, the cell, the slider that is moved, what is chosen before, the goal: how many times the bare image
 ROWS = [
     ("a bare `widgets.Image`", BARE, "frame", [], None),
     ("`interactive_output` with Matplotlib", FIGURE, "frame", [], None),
-    ("`frames`", "explorers.frames(drive, network)", "frame", [], 60),
-    ("`hypercolumns`", "explorers.hypercolumns(network, drive)", "frame", [], 80),
-    ("`grad_cam`", "explorers.grad_cam(network, drive)", "frame", [], 80),
-    ("`occlusion`, one window", "explorers.occlusion(network, drive)", "column", [("show", "one window")], 80),
-    ("`occlusion`, coarse map", "explorers.occlusion(network, drive)", "frame", [], 150),
+    ("`frames`", "explorers.frames(drive, network)", "frame", [], 1.2),
+    ("`hypercolumns`", "explorers.hypercolumns(network, drive)", "frame", [], None),
+    ("`grad_cam`", "explorers.grad_cam(network, drive)", "frame", [], 1.4),
+    ("`occlusion`, one window", "explorers.occlusion(network, drive)", "column", [("show", "one window")], 1.2),
+    ("`occlusion`, coarse map", "explorers.occlusion(network, drive)", "frame", [], 3),
     ("`occlusion`, the finer map, stride 4", "explorers.occlusion(network, drive)", "frame", [], None),
 ]
 CLOCK = """(selector) => {
@@ -86,26 +89,87 @@ def measure(notebook: NotebookPage, slider: str, choices: list[tuple[str, str]],
     return taken
 
 
-def measure_row(browser: Browser, lab: Lab, number: int) -> str:
-    """Measure a row in a notebook of its own; give its line of the table."""
-    name, cell, slider, choices, goal = ROWS[number]
+# Notes when the page has drawn a map, and what it sends to the kernel.
+PAGE = """() => {
+    const put = CanvasRenderingContext2D.prototype.putImageData;
+    window.drawn = 0;
+    window.sent = 0;
+    CanvasRenderingContext2D.prototype.putImageData = function(...all) {
+        put.apply(this, all);
+        window.drawn = performance.now();
+    };
+    window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.anyMessage.connect(
+        (_, {direction}) => { window.sent += direction === 'send'; });
+}"""
+STRENGTH = """async share => {
+    const slider = document.querySelector('.steerlib-tools input[type=range]'), start = performance.now();
+    slider.value = share;
+    slider.dispatchEvent(new Event('input'));
+    while (window.drawn < start) await new Promise(requestAnimationFrame);
+    return window.drawn - start;
+}"""
+
+
+def measure_mouse(browser: Browser, lab: Lab) -> list[str]:
+    """Drag a window, and change the strength of a map; give the lines of the table."""
+    path = lab.notebooks / "mouse.ipynb"
+    cells = [new_code_cell(SETUP), new_code_cell("explorers.occlusion(network, drive)")]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+    notebook = NotebookPage(browser, lab, path)
+    try:
+        notebook.run_cells()
+        page = notebook.page
+        page.wait_for_selector(f"{EXPLORER} img")
+        page.wait_for_timeout(8000)
+        page.evaluate(PAGE)
+        drawn = [page.evaluate(STRENGTH, share) for share in range(20, 20 + repeats(STEPS))]
+        sent = page.evaluate("window.sent")
+        image = page.locator(f"{EXPLORER} img").first
+        image.scroll_into_view_if_needed()
+        box = image.bounding_box()
+
+        def at(share: float) -> tuple[float, float]:
+            return box["x"] + (0.2 + 0.6 * share) * box["width"], box["y"] + 0.4 * box["height"]
+
+        page.mouse.move(*at(0))
+        page.mouse.down()
+        page.wait_for_timeout(2000)
+        page.evaluate(CLOCK, f"{EXPLORER} img")
+        start = time.monotonic()
+        while (passed := time.monotonic() - start) < DRAG:
+            page.mouse.move(*at(passed / DRAG))
+            time.sleep(0.01)
+        shown = page.evaluate("window.shown.length")
+        page.mouse.up()
+    finally:
+        notebook.close()
+        lab.stop_kernels()
+    return [
+        f"| a window, dragged for {DRAG} s | {shown / DRAG:.0f} pictures a second | ≥ 25 |",
+        f"| strength of a map | {statistics.median(drawn):.0f} ms, slowest {max(drawn):.0f} ms | ≤ 17 ms, one frame |",
+        f"| messages to the kernel for {len(drawn)} changes of strength | {sent} | 0 |",
+    ]
+
+
+def measure_row(browser: Browser, lab: Lab, number: int) -> list[float]:
+    """Measure a row in a notebook of its own; give the milliseconds of each step."""
+    name, cell, slider, choices, _ = ROWS[number]
     path = lab.notebooks / f"{number}.ipynb"
     cells = [new_code_cell(SETUP), new_code_cell(cell)]
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
     notebook = NotebookPage(browser, lab, path)
     try:
         notebook.run_cells()
-        taken = measure(notebook, slider, choices, "finer" not in name)
+        return measure(notebook, slider, choices, "finer" not in name)
     finally:
         notebook.close()
         lab.stop_kernels()
-    goal = "" if goal is None else f"≤ {goal} ms"
-    return f"| {name} | {statistics.median(taken):.0f} ms | {max(taken):.0f} ms | {goal} |"
 
 
 def main() -> int:
     """Measure all rows, print them, and write the table."""
-    lines, missing = ["| explorer | median | slowest | goal |", "| --- | ---: | ---: | ---: |"], []
+    lines = ["| a key | median | slowest | times the bare image | goal |", "| --- | ---: | ---: | ---: | ---: |"]
+    hands, missing, bare = ["| the mouse | | goal |", "| --- | ---: | ---: |"], [], None
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=find_browser(), args=OPTIONS)
@@ -114,17 +178,27 @@ def main() -> int:
         lab, version = Lab(Path(folder)), browser.version
         try:
             lab.wait()
-            for number, (name, *_) in enumerate(ROWS):
+            for number, (name, *_, goal) in enumerate(ROWS):
                 try:
-                    lines.append(measure_row(browser, lab, number))
-                    print(lines[-1], flush=True)
+                    taken = measure_row(browser, lab, number)
                 except Exception as error:  # whatever it was, the other rows are worth their time
                     missing.append(f"{name}: {reason(error)}")
+                    continue
+                median = statistics.median(taken)
+                bare = bare or median
+                goal = "" if goal is None else f"≤ {goal}"
+                lines.append(f"| {name} | {median:.0f} ms | {max(taken):.0f} ms | {median / bare:.2f} | {goal} |")
+                print(lines[-1], flush=True)
+            try:
+                hands += measure_mouse(browser, lab)
+                print(*hands[2:], sep="\n", flush=True)
+            except Exception as error:
+                missing.append(f"the mouse: {reason(error)}")
         finally:
             lab.stop()
             browser.close()
     about = f"Medians of {STEPS} steps on {machine('ipywidgets', 'matplotlib')}, Chromium {version.split('.')[0]}."
-    return publish(TABLE, "\n".join([about, "", *lines, ""]), missing)
+    return publish(TABLE, "\n".join([about, "", *lines, "", *hands, ""]), missing)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ notebooks/solutions/*
 :hidden:
 :caption: Guides and reference
 
+docs/explore
 TEACHING
 docs/donkeycar
 CONTRIBUTING
@@ -104,8 +105,20 @@ MODULE = """### {0}
 THIN = '<mspace width="0.17em"></mspace>'
 RUN = """```{note}
 This is an explorer: in JupyterLab it has sliders. A page has no kernel, so it shows one picture of it. To move
-them, run `make lab` and open `%s`.
+them, run `make lab` and open `%s`; [here](/docs/explore.md) are a dozen scenes to explore without Python.
 ```"""
+EXPLORER = """``````{raw} html
+<div id="steerlib-explore">
+<label for="steerlib-scene">scene</label> <select id="steerlib-scene"></select>
+<label for="steerlib-map">map</label> <select id="steerlib-map"></select>
+<div></div>
+<p></p>
+</div>
+<script src="../_static/scenes.js"></script>
+<script type="module">
+%s
+</script>
+``````"""
 
 
 def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -118,6 +131,8 @@ def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
             ("formats", [module.__name__ for module in formats.known()]),
         ):
             source[0] = source[0].replace(f"<!-- {what} -->", "\n".join(map(MODULE.format, modules)))
+    elif docname == "docs/explore":
+        source[0] = source[0].replace("<!-- explorer -->", EXPLORER % explorer())
     elif docname.startswith("notebooks/"):
         notebook = json.loads(source[0])
         cells = []
@@ -128,6 +143,13 @@ def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
                 cells.append({"cell_type": "markdown", "id": f"{cell['id']}-run", "metadata": {}, "source": words})
         notebook["cells"] = cells
         source[0] = json.dumps(notebook)
+
+
+def explorer() -> str:
+    """Give the script of the page with scenes: the explorers' own, as one, since a page may be read from a file."""
+    view = (ROOT / "steerlib" / "show" / "explorers" / "view.js").read_text("utf-8")
+    view = view.replace("export default {", "const view = {").replace("export function", "function")
+    return view + (ROOT / "docs" / "explore.js").read_text("utf-8")
 
 
 def alternatives(notebook: dict) -> list[str]:

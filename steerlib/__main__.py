@@ -88,6 +88,7 @@ def explain(options: argparse.Namespace) -> int:
     if options.focus:
         picture, bar = overlay.focus(view, found.map), None
     else:
+        found = found if options.points else found.density()
         limit = overlay.common_limit([found.map])
         picture, bar = draw_map(view, found, limit), overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
     ruler = max(45.0, 15 * -(-abs(found.angle) // 15))
@@ -282,6 +283,7 @@ def _parser() -> Parser:
     one.add_argument("--signed", action="store_true", help="grad-cam, hires-cam: also what speaks against the target")
     fill = "of hidden windows, and what integrated-gradients starts from"
     one.add_argument("--fill", choices=FILLS, default="blur", help=fill)
+    one.add_argument("--points", action="store_true", help="a pixel-wise map as it is, not averaged over neighbors")
     one.add_argument("--focus", action="store_true", help="sharp where it counts, blurred elsewhere, instead of colors")
     one.add_argument(
         "-o", "--write", metavar="FILE", help="the picture to write (default: FRAME_METHOD.png in this folder)"

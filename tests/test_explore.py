@@ -563,9 +563,9 @@ def test_compare_shows_every_method_that_suits_the_network(model, drive):
         np.testing.assert_allclose(names["shown"].map, list(explorer.map.values())[-1], atol=1e-4)
     limits = {}
     for name, map in explorer.map.items():
-        maps = [explain(model, image, name, stride=8, signed=True).map for image in drive.pictures(model)]
-        np.testing.assert_allclose(map, maps[1], atol=1e-4)
-        limits[name] = overlay.common_limit(maps)
+        found = [explain(model, image, name, stride=8, signed=True) for image in drive.pictures(model)]
+        np.testing.assert_allclose(map, found[1].map, atol=1e-4)
+        limits[name] = overlay.common_limit([one.density().map for one in found])
     assert str({name: float(f"{limit:.6g}") for name, limit in limits.items()}) in unescape(explorer.code.value)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from steerlib.drives import Drive
 from steerlib.maps import METHODS
+from steerlib.maps.method import density
+from steerlib.networks.network import as_network
 from steerlib.show import explorers, overlay
 
 REGION = np.zeros((66, 200), bool)
@@ -122,10 +124,52 @@ def test_maps_of_many_methods_lie_where_they_are_drawn(model, drive):
     left, top, width, height = parts[0]["box"]
     shown = picture[top : top + height, left : left + width]
     assert np.abs(shown - cv2.resize(view, (width, height), interpolation=cv2.INTER_AREA)).mean() < 4
-    for part, map in zip(parts[2:], explorer.map.values()):
+    for part, (name, map) in zip(parts[2:], explorer.map.items()):
+        map = density(map) if METHODS[name].pixelwise else map
         left, top, width, height = part["box"]
         small = cv2.resize(view, (width, height), interpolation=cv2.INTER_AREA)
         expected = overlay.overlay(small, map, overlay.common_limit([map]), part["signed"])
         drawn = picture[top : top + height, left : left + width]
         there, beside = (np.abs(drawn - np.roll(expected, by, axis=1)).mean() for by in (0, 4))
         assert there < 8 and there < beside / 2, part["name"]
+
+
+def test_tied_explorers_follow_each_other(model, drive):
+    other = keras.models.clone_model(model)
+    first, second = explorers.occlusion(model, drive), explorers.occlusion(other, drive)
+    both = explorers.tie(first, second)
+    assert both.children == (first, second) and first.picture.tie == second.picture.tie != ""
+    first.frame.value, second.size.value, second.column.value = 1, 21, 30
+    assert (second.frame.value, first.size.value, first.column.value) == (1, 21, 30)
+    others = explorers.tie(*(explorers.occlusion(model, drive) for _ in range(2)))
+    assert others.children[0].picture.tie != first.picture.tie
+
+
+def test_a_tied_mirror_has_the_window_at_the_other_side(model, drive):
+    turned = drive.mirrored()
+    np.testing.assert_array_equal(turned.frame(1), drive.frame(1)[:, ::-1])
+    np.testing.assert_array_equal(turned.angles, -drive.angles)
+    first, second = explorers.occlusion(model, drive), explorers.occlusion(model, turned)
+    explorers.tie(first, second, mirrored=True)
+    first.show.value = "one window"
+    first.column.value = 30
+    assert second.show.value == "one window" and second.column.value == 169
+    second.column.value = 150
+    assert first.column.value == 49
+    with pytest.raises(ValueError, match="3 and 2 frames"):
+        explorers.tie(first, explorers.occlusion(model, drive.subset([0, 1])))
+
+
+def test_tied_networks_have_their_window_at_the_same_place_of_the_road(model, drive):
+    image = keras.Input((80, 160, 3))
+    large = keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(image)))
+    large = as_network(large, crop=(0.0, 1.0))
+    first, second = explorers.occlusion(model, drive), explorers.occlusion(large, drive)
+    explorers.tie(first, second)
+    top, bottom = first.crop
+    assert second.row.value == int(80 * (top + (bottom - top) * 33.5 / 66))
+    first.column.value = 150
+    assert second.column.value == int(160 * 150.5 / 200)
+    assert (first.column.value, first.row.value) == (150, 33)
+    second.row.value = 3  # sky, which the first one does not see
+    assert first.row.value == 33

@@ -76,7 +76,7 @@ def test_explain_writes_a_picture_and_tells_the_angle(method, focus, here, capfd
     assert picture.shape == (357, 900, 3)
     found = explain(network, image[0], method, stride=8 if arguments else 2)
     view = overlay.enlarge(drive.view(120), 900)
-    expected = overlay.focus(view, found.map) if focus else draw_map(view, found)
+    expected = overlay.focus(view, found.map) if focus else draw_map(view, found.density())
     assert np.abs(picture[:297].astype(float) - expected).mean() < 0.1
     assert (picture[300:] < 100).all(axis=2).any()  # the ruler with the angle
     assert [path.name for path in here.iterdir()] == [f"120_{method}.png"]  # nothing else is left behind

@@ -70,11 +70,11 @@ def light_in(network, index):
     return np.array([(row / HEIGHT - top) / (bottom - top), column / WIDTH])
 
 
-def check_on_the_light(picture, network, index, reach=0.15):
+def check_on_the_light(picture, network, index, reach=0.15, off=0.04):
     """Colors lie around the light, and the window and the receptive field that saw it reach no further."""
     center, places = colored(picture)
     light = light_in(network, index)
-    assert center == pytest.approx(light, abs=0.04)
+    assert center == pytest.approx(light, abs=off)
     assert np.abs(places - light).max() < reach
 
 
@@ -137,7 +137,8 @@ def test_methods_are_compared_over_what_the_network_sees(network, drive):
     first = 24 + round(442 * high / wide) + 48
     place = list(explorer.map).index("occlusion")
     top, left = first + (24 + height + 60) * (place // 3) + 24, 300 * (place % 3) + 4
-    check_on_the_light(seen(explorer)[top : top + height, left : left + width], network, 1, 0.2)
+    # An arrow and a line, which have no color, cover much of what lies around the light in a small tile.
+    check_on_the_light(seen(explorer)[top : top + height, left : left + width], network, 1, 0.2, 0.07)
     _, pictures = copied(explorer, network=network, drive=drive.subset([1]))
     assert len(pictures) == len(explorer.map)
     assert all(picture.shape[:2] == shape_of_view(network) for picture in pictures)

@@ -26,7 +26,7 @@ def main() -> None:
     for name, method in METHODS.items():
         asked = average if method.problem(network) else network
         found = explain(asked, image, name, target="right", sizes=(15,), signed=True)
-        pictures[method.title] = draw_map(view, found)
+        pictures[method.title] = draw_map(view, found.density())
     legend, room = overlay.colorbar(WIDTH, 1.0, True, "share of each map's own scale"), np.full_like(view, 255)
     room[(len(view) - len(legend)) // 2 :][: len(legend)] = legend
     pictures["red: right, blue: left, yellow: no side"] = room

@@ -5,7 +5,7 @@ import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -236,6 +236,23 @@ class Drive:
         chosen = self._chosen(indices)
         view = Drive(self.name if name is None else name, self._film, self._rows[chosen])
         view.angles, view.crop = self.angles[chosen], self.crop  # these may have been repaired, and that found out
+        return view
+
+    def mirrored(self) -> "Drive":
+        """Make the drive that a mirror would show: left and right exchanged, and with them the sign of the angles."""
+
+        def turned(picture: np.ndarray | None) -> np.ndarray | None:
+            return None if picture is None else np.ascontiguousarray(picture[:, ::-1])
+
+        film = replace(
+            self._film,
+            read=lambda row: turned(self._film.read(row)),
+            read_labels=lambda row: turned(self._film.read_labels(row)),
+            recorded=-self._film.recorded,
+            caches={},
+        )
+        view = Drive(f"{self.name} mirrored", film, self._rows)
+        view.angles, view.crop = -self.angles, self.crop
         return view
 
     def readable(self) -> "Drive":

@@ -55,6 +55,7 @@ METHOD = Method(
     make=erasure_map,
     unit="degrees for each pixel",
     signed=True,
+    pixelwise=True,
     words="Red pixels steer right, blue ones left, compared with the same road without them.",
     needs="gradients",
     notebook=8,

@@ -41,6 +41,7 @@ METHOD = Method(
     make=gradient_times_input,
     unit="degrees for each pixel",
     signed=True,
+    pixelwise=True,
     words="Red pixels steer right, blue ones left.",
     needs="gradients",
     notebook=8,

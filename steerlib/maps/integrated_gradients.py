@@ -63,6 +63,7 @@ METHOD = Method(
     make=integrated_gradients,
     unit="degrees for each pixel",
     signed=True,
+    pixelwise=True,
     words="Red pixels steer right, blue ones left.",
     needs="gradients",
     notebook=8,

@@ -54,6 +54,7 @@ METHOD = Method(
     make=smooth_grad,
     unit="degrees for each unit of brightness",
     signed=True,
+    pixelwise=True,
     words="Red: brighter would steer further right. Blue: further left.",
     needs="gradients",
     notebook=8,

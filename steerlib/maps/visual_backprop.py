@@ -117,6 +117,7 @@ METHOD = Method(
     make=visual_backprop,
     unit="share of the strongest response",
     signed=False,
+    pixelwise=True,  # its windows overlap unevenly, which leaves a pattern of dots
     words="Yellow: where all convolutions respond most, whichever way that steers.",
     needs="convolutions",
     notebook=4,

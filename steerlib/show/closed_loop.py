@@ -75,7 +75,7 @@ def closed_loop_frames(
     some = np.unique(np.linspace(pictures[0], pictures[-1], min(SAMPLE, len(pictures))).astype(int))
     found = [explained(frame) for frame in look_back(log, some, network=network)]
     _, signed, unit, ends, *_ = found[0]
-    limit = overlay.common_limit([one.map for one in found])
+    limit = overlay.common_limit([one.density().map for one in found])
     bar = overlay.colorbar(width, limit, signed, unit, ends)
     most = {method: 1.5 * max(max(evidence(one.map)) for one in found) or 1.0} if signed else {}
     ruler = 5 * float(np.ceil(max(1, np.abs([log.angle, log.reference]).max()) / 5))
@@ -85,7 +85,7 @@ def closed_loop_frames(
         one = explained(seen)
         height = round(width * len(camera) / camera.shape[1])
         camera = cv2.resize(camera, (width, height), interpolation=cv2.INTER_AREA)
-        picture = np.vstack([over(camera, part_for(network), one, limit), bar])
+        picture = np.vstack([over(camera, part_for(network), one.density(), limit), bar])
         picture = overlay.side_by_side(
             [picture, _above(log, k, len(picture), width * 5 // 8)], ["camera", "from above"]
         )

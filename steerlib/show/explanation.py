@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from steerlib.drives import Drive
-from steerlib.maps.method import Explanation
+from steerlib.maps.method import Explanation, density
 from steerlib.show import overlay
 
 
@@ -46,7 +46,9 @@ def sample_frames(drive: Drive, count: int) -> Iterator[np.ndarray]:
     return (frame for _, frame in drive.spread(count))
 
 
-def draw_over(picture: np.ndarray, map: np.ndarray, limit: float | None = None, width: int = 600) -> np.ndarray:
+def draw_over(
+    picture: np.ndarray, map: np.ndarray, limit: float | None = None, width: int = 600, points: bool = False
+) -> np.ndarray:
     """Lay a map over the very picture that the network saw, enlarged, where there is no larger one of it.
 
     Parameters
@@ -58,10 +60,14 @@ def draw_over(picture: np.ndarray, map: np.ndarray, limit: float | None = None, 
         As for `draw_map`.
     width : int
         Of the result in pixels.
+    points : bool
+        True: the map as it is. False: averaged over neighboring pixels (`steerlib.maps.method.density`), so that the
+        eye sees more than points in a pixel-wise map.
 
     Returns
     -------
     (H, W, 3) uint8
     """
+    map = map if points else density(np.asarray(map, np.float32))
     view = overlay.enlarge(np.rint(255 * picture).astype(np.uint8), width)
     return overlay.overlay(view, map, overlay.common_limit([map]) if limit is None else limit)

@@ -203,7 +203,7 @@ def film_frames(
     for name in methods:
         found = [make(network, network.look(frame, drive), name, **settings) for frame in samples]
         _, signed, unit, ends, *_ = found[0]
-        limits[name] = overlay.common_limit([one.map for one in found])
+        limits[name] = overlay.common_limit([one.density().map for one in found])
         bars[name] = overlay.colorbar(width, limits[name], signed, unit, ends)
         if signed:
             most[name] = 1.5 * max(max(evidence(one.map)) for one in found) or 1.0
@@ -227,7 +227,8 @@ def film_frames(
             bend = bend_in_words(found[methods[0]].angle) if bends else ""
             sums = {name: evidence(found[name].map) for name in most}
             frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
-            panels = [np.vstack([over(frame, crop, one, limits[name]), bars[name]]) for name, one in found.items()]
+            drawn = {name: over(frame, crop, one.density(), limits[name]) for name, one in found.items()}
+            panels = [np.vstack([drawn[name], bars[name]]) for name in methods]
             if len(methods) == 1:
                 panels.insert(0, np.vstack([frame, np.full((60, width, 3), overlay.PAPER, np.uint8)]))
         if i and drive.runs[i] != drive.runs[i - 1]:

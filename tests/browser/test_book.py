@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from steerlib import explain, load_drive, load_network
 
 ROOT = Path(__file__).resolve().parents[2]
 # What reaches out of the article, where it does not scroll inside a box of its own.
@@ -33,6 +37,8 @@ def book(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "docs", "-d", folder / "trees", "."]
     run = subprocess.run([*command, folder / "site"], cwd=ROOT, capture_output=True, text=True)
+    scenes = [sys.executable, "tools/scenes.py", folder / "site" / "_static" / "scenes.js", "2"]
+    subprocess.run(scenes, cwd=ROOT, check=True)
     return folder / "site", run
 
 
@@ -121,4 +127,51 @@ def test_formulas_are_drawn_with_their_own_font(book, chromium):
         page.evaluate("Math.max(...[...document.querySelectorAll('mfrac')].map(e => e.getBoundingClientRect().height))")
         > 25
     )
+    page.close()
+
+
+def test_scenes_can_be_explored_without_python(book, chromium, screenshots):
+    """On the page the picture is read and colored as in an explorer, by mouse and by keyboard, and axe agrees."""
+    drive, network = load_drive(ROOT / "data" / "sample_drive"), load_network("pilotnet")
+    page = chromium.new_context(offline=True, viewport={"width": 1280, "height": 900}).new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((book[0] / "docs" / "explore.html").as_uri())
+    for scene, i in enumerate((74, 224)):
+        for title, name, settings in (
+            ("Occlusion", "occlusion", {"sizes": (15,), "stride": 2, "fill": "blur"}),
+            ("Integrated gradients", "integrated-gradients", {"fill": "median"}),
+        ):
+            page.get_by_label("scene").select_option(index=scene)
+            page.get_by_label("map", exact=True).select_option(title)
+            assert f"frame {i}:" in page.get_by_label("scene").evaluate("e => e.value")
+            found = explain(network, drive.pictures(network, [i])[0], name, **settings).density()
+            image = page.locator(".steerlib-stage img")
+            image.scroll_into_view_if_needed()
+            page.wait_for_function("document.querySelector('.steerlib-stage img').naturalWidth == 900")
+            box = image.bounding_box()
+            page.mouse.move(box["x"] + box["width"] * 80.5 / 200, box["y"] + box["width"] / 900 * 297 * 40.5 / 66)
+            page.wait_for_function("document.querySelector('.steerlib-said').innerText.includes('Column 80, row 40')")
+            said = page.locator(".steerlib-said").inner_text()
+            value = float(re.search(r"says ([\d.e−+-]+)", said)[1].replace("−", "-"))
+            assert value == pytest.approx(
+                float(found.map[40, 80]), rel=0.01, abs=0.002 * float(np.abs(found.map).max())
+            ), said
+    # What is drawn follows the strength: at none of it the frame is left, as it is below a map.
+    canvas = """() => {
+        const canvas = document.querySelector('.steerlib-stage canvas');
+        return [...canvas.getContext('2d').getImageData(0, 0, 900, 297).data].reduce((a, b) => a + b) / (900 * 297);
+    }"""
+    page.screenshot(path=screenshots / "book_explore.png")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300)
+    before = page.evaluate(canvas)
+    page.get_by_label("strength").fill("10")
+    page.wait_for_timeout(300)
+    assert abs(page.evaluate(canvas) - before) > 1
+    page.locator(".steerlib-stage").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.steerlib-live').innerText.includes('Column 101')")
+    assert not Axe().run(page, context="#steerlib-explore").response["violations"]
+    assert errors == []
     page.close()

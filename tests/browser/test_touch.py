@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from lab_page import EXPLORER, IDLE, NotebookPage
 from matplotlib.path import Path as Line
 from test_explorers import opened
@@ -344,7 +345,11 @@ def test_the_same_place_is_read_in_all_maps(chromium, lab, screenshots):
         left, top, wide, high = boxes[4]
         notebook.page.mouse.move(*hand.at(120, 40, top, left, wide, high))
         text = hand.said(r"Column 120, row 40\. The map says .*")[0]
-        values = notebook.ask("print([float(one[40, 120]) for one in explorer.map.values()])")
+        values = notebook.ask("""
+from steerlib.maps import METHODS
+from steerlib.maps.method import density
+drawn = [density(one) if METHODS[name].pixelwise else one for name, one in explorer.map.items()]
+print([float(one[40, 120]) for one in drawn])""")
         said = [read(value) for value in re.findall(rf": {NUMBER}", text)]
         assert said == pytest.approx(eval(values), rel=0.006, abs=1e-4)
         changed = np.abs(seen(notebook.page).astype(int) - before).max(axis=-1) > 20
@@ -419,16 +424,16 @@ def script(chromium):
 def test_the_page_colors_as_overlay_does(signed, share, script):
     rng = np.random.default_rng(3)
     map = rng.normal(size=(22, 31)).astype(np.float32) if signed else rng.random((22, 31), np.float32)
-    gray = rng.integers(0, 256, (100, 140), np.uint8)
+    frame = rng.integers(0, 256, (100, 140, 3), np.uint8)
     limit, strength = share * float(np.abs(map).max()), 0.7
-    expected = overlay.overlay(np.repeat(gray[..., None], 3, 2), map, limit, signed, strength)
+    expected = overlay.overlay(frame, map, limit, signed, strength, lines=False)
     code = """(() => {
-        const [map, gray, limit, palette, ground, strength] = values;
+        const [map, frame, limit, palette, ground, strength] = values;
         const large = view.enlarge(Float32Array.from(map), [22, 31], 100, 140);
-        return [...view.blend(gray, large, limit, {palette, ground}, strength)];
+        return [...view.blend(frame, large, limit, {palette, ground}, strength)];
     })()"""
-    palette = overlay.palette(signed).ravel().tolist()
-    got = script(code, map.ravel().tolist(), gray.ravel().tolist(), limit, palette, overlay.GROUND[signed], strength)
+    palette, pixels = overlay.palette(signed).ravel().tolist(), np.insert(frame, 3, 255, 2).ravel().tolist()
+    got = script(code, map.ravel().tolist(), pixels, limit, palette, overlay.GROUND, strength)
     got = np.array(got, int).reshape(100, 140, 4)[..., :3]
     assert np.abs(got - expected).max() <= (2 if share else 255)
     assert np.abs(got - expected).mean() < 0.5
@@ -469,3 +474,61 @@ def test_a_closed_line_holds_what_matplotlib_says(script):
         got = np.array(script("[...view.inside(values[0], [30, 40])]", line.tolist())).reshape(30, 40) > 0
         expected = Line(line).contains_points(np.stack([columns.ravel(), rows.ravel()], 1)).reshape(30, 40)
         assert np.array_equal(got, expected)
+
+
+def test_a_finger_moves_the_window_and_two_change_its_size(whole_map, screenshots):
+    hand, page = whole_map, whole_map.page
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind, *places):
+        points = [dict(zip("xy", hand.at(*place)), id=i) for i, place in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        time.sleep(0.05)
+
+    scrolled = page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop")
+    fingers("touchStart", (60, 20))
+    for column in (80, 100, 120):
+        fingers("touchMove", (column, 40))
+    fingers("touchEnd")
+    hand.kernel("(explorer.show.value, explorer.column.value, explorer.row.value)", ("one window", 120, 40))
+    before = int(hand.notebook.ask("print(explorer.size.value)"))
+    fingers("touchStart", (100, 40))
+    fingers("touchStart", (100, 40), (120, 40))
+    for column in (130, 140):
+        fingers("touchMove", (100, 40), (column, 40))
+    fingers("touchEnd")
+    hand.kernel(f"abs(explorer.size.value - {2 * before}) <= 1", True)
+    assert page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop") == scrolled
+    page.screenshot(path=screenshots / "touch-finger.png")
+
+
+def test_axe_finds_nothing_in_an_explorer(whole_map):
+    """Names, roles, contrast and order, as far as a program can tell."""
+    found = Axe().run(whole_map.page, context=EXPLORER).response["violations"]
+    assert not found, [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found]
+
+
+TIED = """
+first, second = explorers.occlusion(network, drive), explorers.occlusion(network, drive.mirrored())
+for explorer in (first, second):
+    for name, value in {"pair": False, "stride": 8, "scale": "this frame"}.items():
+        explorer.controls[name].value = value
+explorers.tie(first, second, mirrored=True)"""
+
+
+def test_a_place_is_read_in_both_of_two_tied_pictures(chromium, lab, screenshots):
+    with opened(chromium, lab, SETUP.format(drive=""), TIED) as notebook:
+        assert all(cell["errors"] == [] for cell in notebook.run())
+        notebook.settle()
+        hand, other = Hand(notebook), Hand(notebook)
+        other.which = 1
+        for column, row in [(20, 30), (150, 10)]:
+            hand.point(column, row)
+            hand.said(rf"Column {column}, row {row}\. The map says")
+            found = other.said(rf"Column {199 - column}, row {row}\. The map says {NUMBER}")
+            value, largest = map(
+                float, notebook.ask(f"print(second.map[{row}, {199 - column}], abs(second.map).max())").split()
+            )
+            assert read(found[1]) == pytest.approx(value, rel=0.006, abs=1e-6 * largest)
+        notebook.page.screenshot(path=screenshots / "touch-tied.png", full_page=True)
+        assert notebook.errors() == []

@@ -50,17 +50,23 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
             return maps.explain(network, image, method)
         return explain(network, image, method, target=target, layer=layer, stride=8, signed=signed)
 
-    limits = Limits(drive, network, lambda *settings: [found_of(*settings).map])
+    def as_drawn(found: Explanation, points: bool) -> Explanation:
+        return found if points else found.density()
+
+    def steps(image: np.ndarray, points: bool, *settings: object) -> list[np.ndarray]:
+        return [as_drawn(found_of(image, *settings), points).map]
+
+    limits = Limits(drive, network, steps)
     rows, legend = -(-len(methods) // 3), 48 if labeled else 0
 
-    def parts(found: dict[str, Explanation]) -> list[Part]:
+    def parts(found: dict[str, Explanation], points: bool) -> list[Part]:
         """Say where the two pictures above and the maps of the methods lie: the same place is shown in all of them."""
         above = [Part((4 + i * (large + 8), 24, large, tall)) for i in range(2)]
         top = 24 + tall + legend
         for i, name in enumerate(methods):
             if name in found:
                 left, upper = 4 + i % 3 * (width + 8), top + i // 3 * (24 + height + STRIP) + 24
-                above.append(Part((left, upper, width, height), found[name], name=METHODS[name].title))
+                above.append(Part((left, upper, width, height), found[name], name=METHODS[name].title, points=points))
         return above
 
     def page(scene: Scene, tiles: dict[str, np.ndarray]) -> np.ndarray:
@@ -76,7 +82,14 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
         rows += [overlay.label_legend(LABELS, WIDTH)] if labeled else []
         return np.vstack([*rows, overlay.grid([tiles.get(name, blank) for name in methods], captions, 3)])
 
-    def draw(scene: Scene, scale: str, target: str = "right", layer: str | None = None, signed: bool = True) -> Steps:
+    def draw(
+        scene: Scene,
+        scale: str,
+        points: bool,
+        target: str = "right",
+        layer: str | None = None,
+        signed: bool = True,
+    ) -> Steps:
         tiles, made, used, explained_by = {}, {}, {}, {}
         words = "Red steers right, blue left. Yellow: most, whichever way. Each map has its own unit and scale."
         small = cv2.resize(scene.view, (width, height), interpolation=cv2.INTER_AREA)
@@ -89,10 +102,11 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
             if name is not None:
                 found = found_of(scene.image, name, target, layer, signed)
                 made[name], explained_by[name] = found.map, found
-                limit = overlay.common_limit([found.map])
+                drawn = as_drawn(found, points)
+                limit = overlay.common_limit([drawn.map])
                 if scale == SCALES[0]:
-                    limit = yield from limits.find(name, target, layer, signed)
-                picture, used[name] = draw_map(small, found, limit), float(f"{limit:.6g}")
+                    limit = yield from limits.find(points, name, target, layer, signed)
+                picture, used[name] = draw_map(small, drawn, limit), float(f"{limit:.6g}")
                 tiles[name] = overlay.with_colorbar(picture, limit, found.signed, found.unit, found.ends)
             code = [
                 *imports,
@@ -103,16 +117,17 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
                 "    plt.figure()",
                 "    plt.title(method)",
             ]
-            how = f"draw_map({view_of(scene)}, shown, limit)"
+            how = f"draw_map({view_of(scene)}, shown{'' if points else '.density()'}, limit)"
             code = lines_to_copy(*code, how=how, indent=4)
-            yield Drawing(page(scene, tiles), None, words, code, dict(made), parts(explained_by))
+            yield Drawing(page(scene, tiles), None, words, code, dict(made), parts(explained_by, points))
 
     controls = {
         "target": target_choice(),
         "layer": choice("layer", layers, min(2, len(layers) - 1)),
         "signed": checkbox("signed: also what speaks against the target", True),
         "scale": choice("color scale", SCALES, 1),
+        "points": checkbox("points: pixel-wise maps as they are, not averaged", False),
     }
     if maps is not None:
-        controls = {"scale": controls["scale"]}
+        controls = {name: controls[name] for name in ("scale", "points")}
     return Explorer(drive, network, controls, draw, 24 + tall + legend + rows * (24 + height + STRIP))

@@ -120,8 +120,9 @@ class _Driving(Explorer):
             view = self._part(self._photograph([], True))
             everything = self._photograph([], False) / np.float32(255)
         found = explain(self.network, everything, method, target="right", stride=8, signed=True)
-        limit, gone = overlay.common_limit([found.map]), changed(everything, scene.image)
-        picture = draw_map(view, found, limit)
+        drawn, gone = found.density(), changed(everything, scene.image)
+        limit = overlay.common_limit([drawn.map])
+        picture = draw_map(view, drawn, limit)
         outline = cv2.resize(gone.astype(np.uint8), picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(outline, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, contours, -1, overlay.PAPER, 2)
@@ -145,7 +146,7 @@ class _Driving(Explorer):
         lines = lines_to_copy(
             *code,
             f"shown = explain({arguments})",
-            how=f"draw_map(overlay.enlarge(seen), shown, {limit:.6g})",
+            how=f"draw_map(overlay.enlarge(seen), shown.density(), {limit:.6g})",
         )
         bar = overlay.colorbar(BAR, limit, True, found.unit, found.ends)
         parts = [Part((0, 0, WIDTH, len(picture)), found)]

@@ -126,7 +126,7 @@ class Explorer(widgets.VBox):
         self.back.on_click(lambda _: self._step(-1))
         self.forward.on_click(lambda _: self._step(1))
         self.picture = View(layout={"width": f"{WIDTH}px", "max_width": "100%"})
-        self.picture.settings = {"frame": self.frame, **controls}
+        self.picture.settings, self.picture.crop = {"frame": self.frame, **controls}, list(self.crop)
         self.picture.on_msg(self._on_message)
         self.readout, self.error, self.code = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.doubt = widgets.HTML(_doubt(self.network, drive))

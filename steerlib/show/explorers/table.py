@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 
 from steerlib.drives import Drive
+from steerlib.maps import METHODS
+from steerlib.maps.method import density
 from steerlib.networks.network import Network, as_network
 from steerlib.show import overlay
 from steerlib.show.explanation import draw_map
@@ -68,7 +70,7 @@ def table(
         x, y = columns[across], columns[up]
         scatter = points(across, up).copy()
         _mark(scatter, (right / 100, high / 100), _places(x, y)[:, scene.index])
-        picture = np.vstack([scatter, draw_map(scene.view, found, limits[method])])
+        picture = np.vstack([scatter, draw_map(scene.view, found.density(), limits[method])])
         bar = overlay.colorbar(BAR, limits[method], found.signed, found.unit, found.ends)
         words = f"{across} {x[scene.index]:.3g}, {up} {y[scene.index]:.3g}. {found.words}"
         picture_of = f"{scene.drive}.pictures({scene.network}, [{scene.index}])[0]"
@@ -77,7 +79,7 @@ def table(
             "",
             f"shown = {name_of(maps, 'maps')}.explain({scene.network}, {picture_of}, {method!r})",
         ]
-        how = f"draw_map({view_of(scene)}, shown, {limits[method]:.6g})"
+        how = f"draw_map({view_of(scene)}, shown.density(), {limits[method]:.6g})"
         parts = [Part((0, SCATTER, WIDTH, len(scene.view)), found)]
         yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), found.map, parts)
 
@@ -104,8 +106,8 @@ def table(
 
 def _some_maps(maps: Maps, method: str) -> np.ndarray:
     """Read the maps of one chunk from the middle of a store, for the scale that all share."""
-    found = maps.chunk(method, len(maps.chunks) // 2)
-    return np.nan_to_num(found)
+    found = np.nan_to_num(maps.chunk(method, len(maps.chunks) // 2)).astype(np.float32)
+    return np.stack([density(map) for map in found]) if METHODS[method].pixelwise else found
 
 
 def _height(drive: Drive, network: Network) -> int:

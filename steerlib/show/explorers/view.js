@@ -7,6 +7,7 @@ const STRENGTH = 0.8; // of overlay.py, in the kernel's pictures
 const PATIENCE = 3000; // milliseconds until the page says that the kernel does not answer
 const INK = "rgb(30, 30, 30)", PAPER = "white";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const DASH = [9, 6]; // of overlay.py, pixels
 const PAGE_ANSWERS = ["style", "scale"]; // settings of display, which the page can follow alone
 const STYLE = `
 .steerlib-stage { position: relative; line-height: 0; cursor: crosshair; user-select: none; }
@@ -73,14 +74,16 @@ export function enlarge(values, [rows, columns], height, width) {
   return result.map((value) => clip(value, low, high));
 }
 
-/** Lay a map over a gray picture: RGBA. The colors are those of overlay.py, which the kernel has sent. */
-export function blend(gray, values, limit, { palette, ground }, strength) {
+/** Lay a map over a picture, RGBA both. The colors are those of overlay.py, which the kernel has sent. */
+export function blend(picture, values, limit, { palette, ground }, strength) {
   const result = new Uint8ClampedArray(4 * values.length);
   for (let i = 0; i < values.length; i++) {
     const share = limit > 0 ? clip(values[i] / limit, -1, 1) : Math.sign(values[i]);
-    const place = 3 * Math.round(255 * share + 255), opacity = strength * Math.abs(Math.round(255 * share) / 255);
-    const below = gray[i] * ground[0] + ground[1];
-    for (let k = 0; k < 3; k++) result[4 * i + k] = below + opacity * (palette[place + k] - below);
+    const place = 4 * Math.round(255 * share + 255), opacity = strength * palette[place + 3];
+    for (let k = 0; k < 3; k++) {
+      const below = picture[4 * i + k] * ground;
+      result[4 * i + k] = below + opacity * (palette[place + k] - below);
+    }
     result[4 * i + 3] = 255;
   }
   return result;
@@ -152,6 +155,22 @@ function markPeaks(context, values, { shape: [rows, columns], box: [left, top, w
   }
 }
 
+/** Draw the lines of overlay.contours around what reaches half of the peak: dashed where it is negative. */
+function drawLines(context, { lines, largest, box: [left, top] }, limit, signed) {
+  if (!(limit > 0) || largest < limit / 10) return;
+  for (const [side, points] of lines) {
+    const line = new Path2D();
+    for (let i = 0; i < points.length; i += 2) line.lineTo(left + points[i] + 0.5, top + points[i + 1] + 0.5);
+    line.closePath();
+    context.setLineDash(side > 0 || !signed ? [] : DASH);
+    for (const [color, thickness] of [[INK, 3], [PAPER, 1]]) {
+      Object.assign(context, { strokeStyle: color, lineWidth: thickness });
+      context.stroke(line);
+    }
+  }
+  context.setLineDash([]);
+}
+
 /** Draw the color bar of overlay.colorbar; without colors it says that only the frame is shown. */
 function drawBar(context, part, limit, signed, colors, strength) {
   const [x, y, width, height] = part.bar, left = signed ? Math.min(80, Math.floor(width / 5)) : 40;
@@ -162,7 +181,7 @@ function drawBar(context, part, limit, signed, colors, strength) {
   if (!colors) return write("only the frame: the map is not drawn", width / 2, height / 2, width - 8);
   const long = width - 2 * left, ramp = new Float32Array(long * 18);
   ramp.forEach((_, i) => { ramp[i] = signed ? -limit + (2 * limit * (i % long)) / (long - 1) : (limit * (i % long)) / (long - 1); });
-  const pixels = blend(new Uint8Array(ramp.length).fill(110), ramp, limit, colors, strength);
+  const pixels = blend(new Uint8Array(4 * ramp.length).fill(110), ramp, limit, colors, strength);
   context.putImageData(new ImageData(pixels, long, 18), x + left, y + 6);
   Object.assign(context, { strokeStyle: INK, lineWidth: 1 });
   context.strokeRect(x + left - 0.5, y + 5.5, long + 1, 19);
@@ -179,7 +198,7 @@ function drawBar(context, part, limit, signed, colors, strength) {
 class Picture {
   constructor(model, el) {
     Object.assign(this, { model, controls: {}, place: null, pointers: new Map(), stroke: null, brush: 9, version: 0 });
-    Object.assign(this, { tool: "point", strength: STRENGTH, plain: false, mask: null, erased: null, answer: "", gray: null });
+    Object.assign(this, { tool: "point", strength: STRENGTH, plain: false, mask: null, erased: null, answer: "", frame: null });
     this.asked = this.answered = model.get("answered"); // how often something was to be erased, and was answered
     this.moved = {}; // what a gesture has set and the page has not sent yet
     this.build(el);
@@ -189,6 +208,8 @@ class Picture {
       this.colors[name] = { palette: floats, ground };
     }
     this.onControl = () => this.settingsChanged();
+    this.onTied = ({ detail }) => this.follow(detail);
+    document.addEventListener("steerlib-place", this.onTied);
     model.on("change", () => this.update());
     this.update();
     this.findControls();
@@ -241,12 +262,27 @@ class Picture {
     }
     this.touch();
     this.settingsChanged();
+    this.nameControls();
   }
 
   leaveControls() {
     for (const control of Object.values(this.controls)) control.off("change:value change:index", this.onControl);
+    document.removeEventListener("steerlib-place", this.onTied);
     clearTimeout(this.timer);
     URL.revokeObjectURL(this.image.src);
+  }
+
+  /** Give names to the sliders' handles and to buttons that only have an icon: ipywidgets leaves them without. */
+  nameControls() {
+    const explorer = this.stage.parentElement?.closest(".widget-vbox") ?? this.stage.parentElement;
+    for (const handle of explorer?.querySelectorAll(".noUi-handle:not([aria-label])") ?? []) {
+      const name = handle.closest(".widget-slider, .widget-inline-hbox")?.querySelector(".widget-label")?.textContent;
+      if (name) handle.setAttribute("aria-label", name);
+    }
+    for (const button of explorer?.querySelectorAll("button:not([aria-label])") ?? []) {
+      const name = button.title || button.querySelector("i")?.className.match(/fa-([a-z]+)/)?.[1];
+      if (name && !button.textContent.trim()) button.setAttribute("aria-label", name === "retweet" ? "repeat" : name);
+    }
   }
 
   /** What a control is set to, as the kernel writes it down: of a choice its place. */
@@ -299,18 +335,17 @@ class Picture {
     this.touch();
     this.color();
     this.listen();
+    this.nameControls();
   }
 
-  /** Read the frame's pixels: the map is laid over its gray. */
+  /** Read the frame's pixels, which the map is laid over. */
   async readFrame() {
     const bytes = this.model.get("frame");
-    if (this.gray?.bytes === bytes || !bytes.byteLength) return;
+    if (this.frame?.bytes === bytes || !bytes.byteLength) return;
     const picture = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
     const canvas = new OffscreenCanvas(picture.width, picture.height), context = canvas.getContext("2d");
     context.drawImage(picture, 0, 0);
-    const { data } = context.getImageData(0, 0, picture.width, picture.height), gray = new Uint8Array(data.length / 4);
-    gray.forEach((_, i) => { gray[i] = Math.round(0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]); });
-    this.gray = { bytes, gray, picture };
+    this.frame = { bytes, picture, data: context.getImageData(0, 0, picture.width, picture.height).data };
   }
 
   /** Say how the page is to color a part: null where the kernel's picture is what was chosen, or only it can draw it. */
@@ -320,7 +355,8 @@ class Picture {
     if (this.plain) return { plain: true };
     const limit = scale === undefined || !part.limits ? part.limit : part.limits[scale];
     const same = PAGE_ANSWERS.every((name) => !(name in this.controls) || this.chosen(name) === shown.drawn[name]);
-    if ((same && this.strength === STRENGTH) || style > 1 || limit === null) return null;
+    // Of a `bare` part the picture shows the frame alone: the book's page has no kernel that draws the map into it.
+    if ((same && this.strength === STRENGTH && !part.bare) || style > 1 || limit === null) return null;
     return { limit, signed: part.signed && style !== 1, magnitude: style === 1 };
   }
 
@@ -368,6 +404,29 @@ class Picture {
     if (!this.waiting) this.waiting = requestAnimationFrame(() => { this.waiting = null; this.drawNow(); });
   }
 
+  /** Tell tied pictures which place is read here, in shares of the frame's width and height; null: none. */
+  tell() {
+    const { place } = this, tie = this.model.get("tie"), [rows, columns] = this.shape ?? [], [top, bottom] = this.model.get("crop");
+    if (!tie || !rows || place?.followed) return;
+    const at = place && [(place.column + 0.5) / columns, top + ((bottom - top) * (place.row + 0.5)) / rows];
+    if (`${at}` === this.told) return;
+    this.told = `${at}`;
+    document.dispatchEvent(new CustomEvent("steerlib-place", { detail: { tie, from: this, at, mirrored: this.model.get("mirrored") } }));
+  }
+
+  /** Read the place that is read in a tied picture. */
+  follow({ tie, from, at, mirrored }) {
+    if (from === this || tie !== this.model.get("tie") || !this.shape) return;
+    const [rows, columns] = this.shape, part = this.shown.parts[0], [top, bottom] = this.model.get("crop");
+    this.place = null;
+    if (at) {
+      const across = mirrored === this.model.get("mirrored") ? at[0] : 1 - at[0], down = (at[1] - top) / (bottom - top);
+      const seen = down >= 0 && down < 1; // not what another network sees above or below
+      if (seen) this.place = { part, column: Math.floor(across * columns), row: Math.floor(down * rows), followed: true };
+    }
+    this.draw();
+  }
+
   drawNow() {
     const { image, canvas, shown } = this;
     if (!shown || !image.naturalWidth) return;
@@ -380,13 +439,14 @@ class Picture {
     if (this.erased) context.drawImage(this.erased, ...shown.parts[0].box.slice(0, 2));
     for (const part of shown.parts) this.drawHand(context, part);
     this.say();
+    this.tell();
   }
 
   drawColors(context, part) {
     const wish = this.wish(part), [left, top, width, height] = part.box;
-    if (!wish || !this.gray || this.gray.picture.width !== width || this.gray.picture.height !== height) return;
+    if (!wish || !this.frame || this.frame.picture.width !== width || this.frame.picture.height !== height) return;
     if (wish.plain) {
-      context.drawImage(this.gray.picture, left, top);
+      context.drawImage(this.frame.picture, left, top);
       return drawBar(context, part, 0, part.signed, null, 0);
     }
     const key = `${wish.magnitude}`;
@@ -395,8 +455,9 @@ class Picture {
       this.values = { key, values, enlarged: enlarge(values, part.shape, height, width) };
     }
     const colors = this.colors[wish.signed ? "signed" : "unsigned"];
-    const pixels = blend(this.gray.gray, this.values.enlarged, wish.limit, colors, this.strength);
+    const pixels = blend(this.frame.data, this.values.enlarged, wish.limit, colors, this.strength);
     context.putImageData(new ImageData(pixels, width, height), left, top);
+    drawLines(context, part, wish.limit, wish.signed);
     if (part.arrows && wish.signed) markPeaks(context, this.values.values, part, wish.limit);
     drawBar(context, part, wish.limit, wish.signed, colors, this.strength);
   }

@@ -22,7 +22,7 @@ from steerlib.show.explorers.controls import FILL_LABELS
 
 Box = tuple[int, int, int, int]  # left, top, width, height, in pixels of the picture that holds it
 COLORS = {
-    name: {"palette": overlay.palette(signed).tobytes(), "ground": overlay.GROUND[signed]}
+    name: {"palette": overlay.palette(signed).tobytes(), "ground": overlay.GROUND}
     for name, signed in (("signed", True), ("unsigned", False))
 }
 
@@ -38,6 +38,7 @@ class Part(NamedTuple):
     bar: Box | None = None  # of the color bar; None: the page does not color this part
     name: str = ""  # of the method, where there are several
     note: str = ""  # what the window that is drawn there was worth
+    points: bool = False  # a pixel-wise map is drawn as it is, not as its density
 
 
 class View(anywidget.AnyWidget):
@@ -57,6 +58,9 @@ class View(anywidget.AnyWidget):
     answer : str
         What the kernel says to what was erased; `erased` is the JPEG of what the network then saw, and `answered` how
         often it has said something.
+    tie : str
+        Pictures of one tie show the place of the road that is read in any of them; one that is `mirrored` at the other
+        side. `crop` is the part of the frame's height that a picture shows.
     """
 
     _esm = Path(__file__).with_name("view.js")
@@ -73,6 +77,9 @@ class View(anywidget.AnyWidget):
     answer = traitlets.Unicode("").tag(sync=True)
     erased = traitlets.Bytes(b"").tag(sync=True)
     answered = traitlets.Int(0).tag(sync=True)
+    tie = traitlets.Unicode("").tag(sync=True)
+    mirrored = traitlets.Bool(False).tag(sync=True)
+    crop = traitlets.List([0.0, 1.0]).tag(sync=True)
 
 
 def described(part: Part, shape: tuple[int, int]) -> dict[str, Any]:
@@ -84,17 +91,20 @@ def described(part: Part, shape: tuple[int, int]) -> dict[str, Any]:
     about = {"box": part.box, "shape": shape, "name": part.name, "note": part.note, "map": None}
     if part.found is None:
         return about
-    largest = float(np.abs(part.found.map).max()) or 1.0
+    found = part.found if part.points else part.found.density()
+    largest = float(np.abs(found.map).max()) or 1.0
+    lines = overlay.contours(found.map, part.box[:1:-1], found.signed) if part.bar else ()
     return about | {
-        "map": (part.found.map / np.float32(largest)).astype(np.float16).tobytes(),
+        "map": (found.map / np.float32(largest)).astype(np.float16).tobytes(),
         "largest": largest,
-        "signed": part.found.signed,
-        "unit": part.found.unit,
-        "ends": part.found.ends,
-        "arrows": part.found.signed and "left" in part.found.ends,
+        "signed": found.signed,
+        "unit": found.unit,
+        "ends": found.ends,
+        "arrows": found.signed and "left" in found.ends,
         "limit": part.limit,
         "limits": None if part.own is None else [part.whole, part.own],
         "bar": part.bar,
+        "lines": [(side, cv2.approxPolyDP(line, 0.7, True).ravel().tolist()) for side, line in lines],
     }
 
 

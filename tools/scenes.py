@@ -1,0 +1,70 @@
+"""Write the scenes that the book's page explores without Python: ``python tools/scenes.py FILE [SCENES]``.
+
+Each scene is a frame of the sample drive, its angles, and the numbers of a few maps; `steerlib/show/explorers/view.js`
+draws them, as in an explorer. One script of about 3 MB, so that the page needs no server.
+"""
+
+import base64
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from steerlib.drives import load_drive
+from steerlib.maps import METHODS, explain
+from steerlib.networks.files import load_network
+from steerlib.show import overlay
+from steerlib.show.explorers.explorer import BAR, STRIP, WIDTH
+from steerlib.show.explorers.view import COLORS, Part, described
+
+SCENES = 12
+SHOWN = {
+    "occlusion": {"sizes": (15,), "stride": 2, "fill": "blur"},
+    "grad-cam": {"target": "right", "signed": True},
+    "hires-cam": {"target": "right", "signed": True},
+    "integrated-gradients": {"fill": "median"},
+}
+
+
+def main() -> None:
+    """Write the scenes of some frames."""
+    output, count = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else SCENES
+    drive = load_drive(Path(__file__).resolve().parents[1] / "data" / "sample_drive")
+    network = load_network("pilotnet")
+    ruler = 5 * float(np.ceil(np.abs(drive.angles).max() / 5))
+    scenes = []
+    for i in np.linspace(0, len(drive) - 1, 2 * count + 1)[1::2].astype(int).tolist():
+        picture, view = drive.pictures(network, [i])[0], overlay.enlarge(drive.view(i, network), WIDTH)
+        height = len(view)
+        parts = {}
+        for name, settings in SHOWN.items():
+            found = explain(network, picture, name, **settings)
+            limit = overlay.common_limit([found.density().map])
+            part = Part((0, 0, WIDTH, height), found, limit, bar=(0, height, BAR, STRIP))
+            parts[METHODS[name].title] = {
+                "part": described(part, picture.shape[:2]) | {"bare": True},
+                "words": found.words,
+            }
+        bar = np.full((STRIP, BAR, 3), overlay.PAPER, np.uint8)
+        angle, recorded = network.angle(picture), float(drive.angles[i])
+        whole = overlay.with_angles(view, bar, angle, recorded, ruler, ("predicted", "recorded"))
+        title = f"frame {i}: the network says {angle:+.0f}°, the driver {recorded:+.0f}°"
+        scenes.append({"title": title, "frame": jpeg(view), "value": jpeg(whole), "maps": parts})
+    data = json.dumps({"colors": COLORS, "scenes": scenes}, default=encoded, separators=(",", ":"))
+    output.write_text(f"window.steerlibScenes = {data};\n", "utf-8")
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """Encode a picture smaller than an explorer does."""
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+
+
+def encoded(thing: bytes) -> dict[str, str]:
+    """Write bytes into JSON."""
+    return {"base64": base64.b64encode(thing).decode()}
+
+
+if __name__ == "__main__":
+    main()
