@@ -12,13 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Error, sync_playwright
 from report import machine, publish, reason, repeats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
-from lab_page import EXPLORER, KERNEL, OPTIONS, Lab, NotebookPage, find_browser
+from lab_page import EXPLORER, OPTIONS, Lab, NotebookPage, find_browser, opened
 
 TABLE = Path(__file__).resolve().with_suffix(".md")
 STEPS = 20
@@ -112,11 +110,7 @@ STRENGTH = """async share => {
 
 def measure_mouse(browser: Browser, lab: Lab) -> list[str]:
     """Drag a window, and change the strength of a map; give the lines of the table."""
-    path = lab.notebooks / "mouse.ipynb"
-    cells = [new_code_cell(SETUP), new_code_cell("explorers.occlusion(network, drive)")]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-    notebook = NotebookPage(browser, lab, path)
-    try:
+    with opened(browser, lab, SETUP, "explorers.occlusion(network, drive)") as notebook:
         notebook.run_cells()
         page = notebook.page
         page.wait_for_selector(f"{EXPLORER} img")
@@ -141,9 +135,6 @@ def measure_mouse(browser: Browser, lab: Lab) -> list[str]:
             time.sleep(0.01)
         shown = page.evaluate("window.shown.length")
         page.mouse.up()
-    finally:
-        notebook.close()
-        lab.stop_kernels()
     return [
         f"| a window, dragged for {DRAG} s | {shown / DRAG:.0f} pictures a second | ≥ 25 |",
         f"| strength of a map | {statistics.median(drawn):.0f} ms, slowest {max(drawn):.0f} ms | ≤ 17 ms, one frame |",
@@ -154,16 +145,9 @@ def measure_mouse(browser: Browser, lab: Lab) -> list[str]:
 def measure_row(browser: Browser, lab: Lab, number: int) -> list[float]:
     """Measure a row in a notebook of its own; give the milliseconds of each step."""
     name, cell, slider, choices, _ = ROWS[number]
-    path = lab.notebooks / f"{number}.ipynb"
-    cells = [new_code_cell(SETUP), new_code_cell(cell)]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-    notebook = NotebookPage(browser, lab, path)
-    try:
+    with opened(browser, lab, SETUP, cell) as notebook:
         notebook.run_cells()
         return measure(notebook, slider, choices, "finer" not in name)
-    finally:
-        notebook.close()
-        lab.stop_kernels()
 
 
 def main() -> int:
@@ -185,9 +169,9 @@ def main() -> int:
                     missing.append(f"{name}: {reason(error)}")
                     continue
                 median = statistics.median(taken)
-                bare = bare or median
-                goal = "" if goal is None else f"≤ {goal}"
-                lines.append(f"| {name} | {median:.0f} ms | {max(taken):.0f} ms | {median / bare:.2f} | {goal} |")
+                bare = median if number == 0 else bare
+                ratio, goal = f"{median / bare:.2f}" if bare else "", "" if goal is None else f"≤ {goal}"
+                lines.append(f"| {name} | {median:.0f} ms | {max(taken):.0f} ms | {ratio} | {goal} |")
                 print(lines[-1], flush=True)
             try:
                 hands += measure_mouse(browser, lab)

@@ -4,6 +4,7 @@ Each frame is dark but for one light. A network without biases sees nothing in t
 where they are drawn is compared with where the light stands in the frame.
 """
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -70,11 +71,11 @@ def light_in(network, index):
     return np.array([(row / HEIGHT - top) / (bottom - top), column / WIDTH])
 
 
-def check_on_the_light(picture, network, index, reach=0.15, off=0.04):
+def check_on_the_light(picture, network, index, reach=0.15):
     """Colors lie around the light, and the window and the receptive field that saw it reach no further."""
     center, places = colored(picture)
     light = light_in(network, index)
-    assert center == pytest.approx(light, abs=off)
+    assert center == pytest.approx(light, abs=0.04)
     assert np.abs(places - light).max() < reach
 
 
@@ -137,8 +138,14 @@ def test_methods_are_compared_over_what_the_network_sees(network, drive):
     first = 24 + round(442 * high / wide) + 48
     place = list(explorer.map).index("occlusion")
     top, left = first + (24 + height + 60) * (place // 3) + 24, 300 * (place % 3) + 4
+    tile, map = seen(explorer)[top : top + height, left : left + width], explorer.map["occlusion"]
+    view = cv2.resize(drive.view(1, network), (width, height), interpolation=cv2.INTER_AREA)
+    limit = overlay.common_limit([map])
     # An arrow and a line, which have no color, cover much of what lies around the light in a small tile.
-    check_on_the_light(seen(explorer)[top : top + height, left : left + width], network, 1, 0.2, 0.07)
+    check_on_the_light(overlay.overlay(view, map, limit, True, lines=False), network, 1, 0.2)
+    drawn = overlay.mark_peaks(overlay.overlay(view, map, limit, True), map, limit)
+    there, beside = (np.abs(tile - np.roll(drawn, by, axis=(0, 1)).astype(int)).mean() for by in (0, 4))
+    assert there < 3 and there < beside / 2
     _, pictures = copied(explorer, network=network, drive=drive.subset([1]))
     assert len(pictures) == len(explorer.map)
     assert all(picture.shape[:2] == shape_of_view(network) for picture in pictures)

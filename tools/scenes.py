@@ -9,7 +9,6 @@ import json
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from steerlib.drives import load_drive
@@ -17,9 +16,10 @@ from steerlib.maps import METHODS, explain
 from steerlib.networks.files import load_network
 from steerlib.show import overlay
 from steerlib.show.explorers.explorer import BAR, STRIP, WIDTH
-from steerlib.show.explorers.view import COLORS, Part, described
+from steerlib.show.explorers.view import COLORS, Part, described, encoded
 
 SCENES = 12
+QUALITY = 85  # of the pictures: a page is to be smaller than an explorer
 SHOWN = {
     "occlusion": {"sizes": (15,), "stride": 2, "fill": "blur"},
     "grad-cam": {"target": "right", "signed": True},
@@ -40,8 +40,8 @@ def main() -> None:
         height = len(view)
         parts = {}
         for name, settings in SHOWN.items():
-            found = explain(network, picture, name, **settings)
-            limit = overlay.common_limit([found.density().map])
+            found = explain(network, picture, name, **settings).density()
+            limit = overlay.common_limit([found.map])
             part = Part((0, 0, WIDTH, height), found, limit, bar=(0, height, BAR, STRIP))
             parts[METHODS[name].title] = {
                 "part": described(part, picture.shape[:2]) | {"bare": True},
@@ -51,17 +51,13 @@ def main() -> None:
         angle, recorded = network.angle(picture), float(drive.angles[i])
         whole = overlay.with_angles(view, bar, angle, recorded, ruler, ("predicted", "recorded"))
         title = f"frame {i}: the network says {angle:+.0f}°, the driver {recorded:+.0f}°"
-        scenes.append({"title": title, "frame": jpeg(view), "value": jpeg(whole), "maps": parts})
-    data = json.dumps({"colors": COLORS, "scenes": scenes}, default=encoded, separators=(",", ":"))
+        frame, value = (encoded(each, QUALITY) for each in (view, whole))
+        scenes.append({"title": title, "frame": frame, "value": value, "maps": parts})
+    data = json.dumps({"colors": COLORS, "scenes": scenes}, default=as_text, separators=(",", ":"))
     output.write_text(f"window.steerlibScenes = {data};\n", "utf-8")
 
 
-def jpeg(picture: np.ndarray) -> bytes:
-    """Encode a picture smaller than an explorer does."""
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-
-
-def encoded(thing: bytes) -> dict[str, str]:
+def as_text(thing: bytes) -> dict[str, str]:
     """Write bytes into JSON."""
     return {"base64": base64.b64encode(thing).decode()}
 

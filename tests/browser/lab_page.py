@@ -9,8 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 
 EXPLORER = ".jp-OutputArea-output .widget-vbox"
 PICTURE = f"{EXPLORER} .widget-image"
@@ -225,3 +230,17 @@ class NotebookPage:
     def close(self) -> None:
         """Close the tab without saving."""
         self.context.close()
+
+
+@contextmanager
+def opened(browser: object, lab: Lab, *sources: str) -> Iterator[NotebookPage]:
+    """Open a notebook of some cells; when it is left, tab and kernel end."""
+    path = lab.notebooks / f"{len(list(lab.notebooks.iterdir()))}.ipynb"
+    cells = [new_code_cell(source) for source in sources]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+    notebook = NotebookPage(browser, lab, path)
+    try:
+        yield notebook
+    finally:
+        notebook.close()
+        lab.stop_kernels()

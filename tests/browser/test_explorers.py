@@ -7,13 +7,12 @@ lines that load or make a small one. One server serves them all; a notebook's ke
 
 import re
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
 import pytest
-from lab_page import EXPLORER, KERNEL, NotebookPage
-from nbformat.v4 import new_code_cell, new_notebook
+from lab_page import EXPLORER, opened
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NEEDED = {
@@ -49,20 +48,6 @@ def explorer_cells():
                 needed = [NEEDED[name] for name in found[2].split(", ") if name in NEEDED]
                 imported = "from steerlib import explorers"  # a notebook may do so where it needs them
                 yield pytest.param(found[1], [code[0], imported, *needed, source], id=f"{path.stem[:2]}-{found[1]}")
-
-
-@contextmanager
-def opened(chromium, lab, *sources):
-    """A notebook of some cells; when it is left, tab and kernel end."""
-    path = lab.notebooks / f"{len(list(lab.notebooks.iterdir()))}.ipynb"
-    cells = [new_code_cell(source) for source in sources]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-    notebook = NotebookPage(chromium, lab, path)
-    try:
-        yield notebook
-    finally:
-        notebook.close()
-        lab.stop_kernels()
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from lab_page import EXPLORER, IDLE, NotebookPage
+from lab_page import EXPLORER, IDLE, NotebookPage, opened
 from matplotlib.path import Path as Line
-from test_explorers import opened
 
 from steerlib.show import overlay
 from steerlib.show.explorers import view

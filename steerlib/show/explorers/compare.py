@@ -59,14 +59,15 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
     limits = Limits(drive, network, steps)
     rows, legend = -(-len(methods) // 3), 48 if labeled else 0
 
-    def parts(found: dict[str, Explanation], points: bool) -> list[Part]:
+    def parts(found: dict[str, tuple[Explanation, Explanation]]) -> list[Part]:
         """Say where the two pictures above and the maps of the methods lie: the same place is shown in all of them."""
         above = [Part((4 + i * (large + 8), 24, large, tall)) for i in range(2)]
         top = 24 + tall + legend
         for i, name in enumerate(methods):
             if name in found:
                 left, upper = 4 + i % 3 * (width + 8), top + i // 3 * (24 + height + STRIP) + 24
-                above.append(Part((left, upper, width, height), found[name], name=METHODS[name].title, points=points))
+                one, drawn = found[name]
+                above.append(Part((left, upper, width, height), one, name=METHODS[name].title, drawn=drawn))
         return above
 
     def page(scene: Scene, tiles: dict[str, np.ndarray]) -> np.ndarray:
@@ -101,8 +102,8 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
         for name in [None, *methods]:
             if name is not None:
                 found = found_of(scene.image, name, target, layer, signed)
-                made[name], explained_by[name] = found.map, found
                 drawn = as_drawn(found, points)
+                made[name], explained_by[name] = found.map, (found, drawn)
                 limit = overlay.common_limit([drawn.map])
                 if scale == SCALES[0]:
                     limit = yield from limits.find(points, name, target, layer, signed)
@@ -119,7 +120,7 @@ def compare(network: Network | keras.Model, drive: Drive, maps: Maps | None = No
             ]
             how = f"draw_map({view_of(scene)}, shown{'' if points else '.density()'}, limit)"
             code = lines_to_copy(*code, how=how, indent=4)
-            yield Drawing(page(scene, tiles), None, words, code, dict(made), parts(explained_by, points))
+            yield Drawing(page(scene, tiles), None, words, code, dict(made), parts(explained_by))
 
     controls = {
         "target": target_choice(),

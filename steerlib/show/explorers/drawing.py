@@ -63,7 +63,7 @@ def drawing_of(
     limit = own if limit is None else limit
     bar = overlay.colorbar(BAR, limit, found.signed, found.unit, found.ends)
     code = code_of(scene, method, settings, how or f"draw_map({view_of(scene)}, shown, {limit:.6g})")
-    parts = [part_of(scene, found, limit, whole, own)._replace(points=True)]
+    parts = [part_of(scene, found, limit, whole, own)]
     return Drawing(draw_map(scene.view, found, limit), bar, found.words, code, found.map, parts)
 
 

@@ -149,5 +149,5 @@ class _Driving(Explorer):
             how=f"draw_map(overlay.enlarge(seen), shown.density(), {limit:.6g})",
         )
         bar = overlay.colorbar(BAR, limit, True, found.unit, found.ends)
-        parts = [Part((0, 0, WIDTH, len(picture)), found)]
+        parts = [Part((0, 0, WIDTH, len(picture)), found, drawn=drawn)]
         yield Drawing(np.vstack([picture, scene.view]), bar, words, lines, found.map, parts)

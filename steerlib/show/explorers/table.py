@@ -67,10 +67,11 @@ def table(
 
     def draw(scene: Scene, across: str, up: str, right: float, high: float, method: str = methods[0]) -> Steps:
         found = maps.explain(network, scene.image, method)
+        drawn = found.density()
         x, y = columns[across], columns[up]
         scatter = points(across, up).copy()
         _mark(scatter, (right / 100, high / 100), _places(x, y)[:, scene.index])
-        picture = np.vstack([scatter, draw_map(scene.view, found.density(), limits[method])])
+        picture = np.vstack([scatter, draw_map(scene.view, drawn, limits[method])])
         bar = overlay.colorbar(BAR, limits[method], found.signed, found.unit, found.ends)
         words = f"{across} {x[scene.index]:.3g}, {up} {y[scene.index]:.3g}. {found.words}"
         picture_of = f"{scene.drive}.pictures({scene.network}, [{scene.index}])[0]"
@@ -80,7 +81,7 @@ def table(
             f"shown = {name_of(maps, 'maps')}.explain({scene.network}, {picture_of}, {method!r})",
         ]
         how = f"draw_map({view_of(scene)}, shown.density(), {limits[method]:.6g})"
-        parts = [Part((0, SCATTER, WIDTH, len(scene.view)), found)]
+        parts = [Part((0, SCATTER, WIDTH, len(scene.view)), found, drawn=drawn)]
         yield Drawing(picture, bar, words, lines_to_copy(*code, how=how), found.map, parts)
 
     controls = {

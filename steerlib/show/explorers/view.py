@@ -38,7 +38,7 @@ class Part(NamedTuple):
     bar: Box | None = None  # of the color bar; None: the page does not color this part
     name: str = ""  # of the method, where there are several
     note: str = ""  # what the window that is drawn there was worth
-    points: bool = False  # a pixel-wise map is drawn as it is, not as its density
+    drawn: Explanation | None = None  # what lies in the picture, where it is not `found` itself but its density
 
 
 class View(anywidget.AnyWidget):
@@ -91,7 +91,7 @@ def described(part: Part, shape: tuple[int, int]) -> dict[str, Any]:
     about = {"box": part.box, "shape": shape, "name": part.name, "note": part.note, "map": None}
     if part.found is None:
         return about
-    found = part.found if part.points else part.found.density()
+    found = part.found if part.drawn is None else part.drawn
     largest = float(np.abs(found.map).max()) or 1.0
     lines = overlay.contours(found.map, part.box[:1:-1], found.signed) if part.bar else ()
     return about | {
@@ -108,11 +108,11 @@ def described(part: Part, shape: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def encoded(picture: np.ndarray) -> bytes:
+def encoded(picture: np.ndarray, quality: int = 92) -> bytes:
     """Encode a picture (h, w, 3) uint8 as a JPEG, its colors in full resolution."""
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 92, *sampling])[1].tobytes()
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])[1].tobytes()
 
 
 def setting(control: widgets.Widget) -> int | float | bool | None:
