@@ -1,5 +1,6 @@
 """What a hand on an explorer's picture asks of the kernel: erasing, and what the page is told of the picture."""
 
+import asyncio
 import re
 
 import cv2
@@ -12,6 +13,7 @@ from steerlib.maps import METHODS
 from steerlib.maps.method import density
 from steerlib.networks.network import as_network
 from steerlib.show import explorers, overlay
+from steerlib.show.explorers import explorer as explorer_module
 
 REGION = np.zeros((66, 200), bool)
 REGION[20:40, 50:90] = True
@@ -72,22 +74,38 @@ def test_the_page_shows_what_the_network_saw(fill, quick, drive):
 @pytest.mark.filterwarnings("ignore:.*without shortcuts:UserWarning")
 def test_what_the_page_sends_is_checked(quick):
     quick.frame.value = 1
-    right = {"kind": "erase", "number": quick.picture.shown["number"], "fill": "black"}
+    right = {"kind": "erase", "frame": 1, "fill": "black"}
     bits = REGION.astype(np.uint8).tobytes()
     for message, buffers, said in [
-        (right | {"number": 1}, [bits], "the picture has changed meanwhile"),
+        (right | {"frame": 0}, [bits], "painted on another frame"),
         (right | {"fill": "red"}, [bits], "expected one of black"),
         (right, [bits[:-1]], "cannot reshape"),
         (right, [bytes(len(bits))], "nothing is painted"),
     ]:
         quick._on_message(quick.picture, message, buffers)
-        assert "Nothing is hidden" in quick.picture.answer and said in quick.picture.answer
+        assert "Nothing is hidden: " in quick.picture.answer and said in quick.picture.answer
         assert quick.picture.erased == b""
     quick._on_message(quick.picture, right, [bits])
     assert "what was there" in quick.picture.answer and quick.picture.erased
     count = quick.picture.answered
     quick._on_message(quick.picture, right, [bits])  # the same again: the page must hear that it was answered
     assert quick.picture.answered == count + 1
+
+
+@pytest.mark.filterwarnings("ignore:.*without shortcuts:UserWarning")
+def test_an_answer_waits_for_the_picture_that_is_being_drawn(quick, monkeypatch):
+    monkeypatch.setattr(explorer_module, "_page_asks", lambda: True)
+    message, bits = {"kind": "erase", "frame": 1, "fill": "black"}, [REGION.astype(np.uint8).tobytes()]
+
+    async def hand():
+        quick.frame.value = 1
+        quick._on_message(quick.picture, message, bits)
+        assert quick.picture.answer == ""
+        await quick._task
+        await asyncio.sleep(0)
+
+    asyncio.run(hand())
+    assert "what was there" in quick.picture.answer and quick.picture.shown["drawn"]["frame"] == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*without shortcuts:UserWarning")

@@ -185,17 +185,24 @@ class Explorer(widgets.VBox):
         return self.erases and self.network is not None and self._latest is not None and bool(self._latest[1].parts)
 
     def _on_message(self, _view: View, message: dict[str, Any], buffers: list[memoryview]) -> None:
-        """Hide what was painted on the page."""
+        """Hide what was painted on the page, as soon as nothing is being drawn: that would take the answer away."""
         if message.get("kind") != "erase":
             return
+        if self._task is None or self._task.done():
+            self._erase_painted(message, buffers)
+        else:
+            self._task.add_done_callback(lambda task: task.cancelled() or self._erase_painted(message, buffers))
+
+    def _erase_painted(self, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        """Hide what was painted, and say what it was worth, or why not."""
         try:
-            if message["number"] != self._drawn:  # painted on another picture
-                raise ValueError("the picture has changed meanwhile; erase again")
+            if self._latest is None or message["frame"] != self._latest[0].index:
+                raise ValueError("it was painted on another frame than the one that is shown; erase again")
             shape = self._latest[0].image.shape[:2]
             self.erase(np.frombuffer(buffers[0], np.uint8).reshape(shape) > 0, message["fill"])
         except Exception as error:
             self.log.exception("nothing is hidden")
-            self._answer(f"Nothing is hidden. {type(error).__name__}: {error}")
+            self._answer(f"Nothing is hidden: {error}")
 
     def _answer(self, words: str, erased: bytes = b"") -> None:
         """Say on the page what was erased, and show it."""

@@ -382,7 +382,9 @@ class Picture {
     if (!this.shown) return;
     const colored = this.shown.parts.some((part) => part.bar && this.answersAlone(part));
     const open = (name) => this.chosen(name) !== this.shown.drawn[name] && !(colored && PAGE_ANSWERS.includes(name));
-    const waits = Object.keys(this.controls).some(open) || this.asked > this.answered;
+    const drawing = Object.keys(this.moved).length > 0 || Object.keys(this.controls).some(open);
+    if (this.erasing && !drawing) this.sendErase();
+    const waits = drawing || this.asked > this.answered;
     if (!waits) {
       clearTimeout(this.timer);
       this.timer = null;
@@ -707,6 +709,7 @@ class Picture {
         this.controls[name].set(name === "show" ? "index" : "value", value);
         this.controls[name].save_changes();
       }
+      this.listen();
     });
   }
 
@@ -731,8 +734,14 @@ class Picture {
       return;
     }
     this.asked += 1;
-    this.model.send({ kind: "erase", number: this.shown.number, fill: this.fill.value, asked: this.asked }, undefined, [this.mask.slice().buffer]);
+    this.erasing = true;
     this.listen();
+  }
+
+  /** Send what is painted, once the picture is that of the settings: what is drawn later would take the answer away. */
+  sendErase() {
+    this.erasing = false;
+    this.model.send({ kind: "erase", frame: this.shown.drawn.frame, fill: this.fill.value }, undefined, [this.mask.slice().buffer]);
   }
 
   clear() {
