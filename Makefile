@@ -9,7 +9,7 @@
 # make eraser     train the network that erases again (data/eraser.keras), and score maps with it (data/trust.npz)
 # make autonomy   let the networks of notebook 09 drive again (data/autonomy.npz)
 # make book       build the website in docs/_build/html from the notebooks as they are stored
-# make bench      measure beside other libraries and write the table in benchmarks/README.md; what a large drive takes
+# make bench      measure beside other libraries and write the table in benchmarks/README.md; what a large drive or a class takes
 # make lock       choose the tested versions again (constraints.txt), as few new ones as pyproject.toml asks for
 # make audit      ask for known faults of the installed packages
 # make gallery    draw the picture of all methods in the README again
@@ -125,6 +125,7 @@ bench: env
 	$(RUN) benchmarks/explorers.py
 	$(RUN) benchmarks/size.py
 	$(RUN) benchmarks/scale.py
+	$(RUN) benchmarks/classroom.py
 
 # uv reads the present file and keeps its versions where pyproject.toml allows; without the file it takes the newest.
 lock:

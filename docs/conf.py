@@ -5,9 +5,11 @@ same places here as in a checkout. Nothing is executed, and nothing is loaded fr
 """
 
 import json
+import os
 import re
 import shutil
 import sys
+from html import escape
 from pathlib import Path
 
 import ziamath
@@ -23,6 +25,11 @@ from steerlib.maps import METHODS  # noqa: E402
 project = "Why did the network steer there?"
 author = "the authors of steerlib"
 html_title = project
+# Where the website will stand, such as STEERLIB_SITE=https://example.org/steering/: a sitemap and the picture that
+# other sites show beside a link need whole addresses. Without it neither is written.
+html_baseurl = os.environ.get("STEERLIB_SITE", "")
+if html_baseurl and not re.fullmatch(r"https?://[^/]+/([^?#]+/)?", html_baseurl):
+    raise ValueError(f"STEERLIB_SITE={html_baseurl!r}: expected a whole address with a slash at its end, https://.../")
 root_doc = "README"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 include_patterns = [
@@ -55,7 +62,8 @@ napoleon_use_rtype = False
 html_theme = "furo"
 # Ziamath carries STIX Two Math: without such a font, which not every machine has, braces and fractions go wrong.
 MATH_FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
-html_static_path = ["book.css", str(MATH_FONT)]
+PREVIEW = ROOT / "data" / "gallery.png"
+html_static_path = ["book.css", str(MATH_FONT), str(PREVIEW)]
 html_css_files = ["book.css"]
 html_copy_source = False
 html_show_sphinx = False
@@ -102,6 +110,7 @@ MODULE = """### {0}
    :members:
 ```
 """
+GALLERY = "One curve of a road, and what ten methods say steers there: they contradict each other."
 THIN = '<mspace width="0.17em"></mspace>'
 RUN = """```{note}
 This is an explorer: in JupyterLab it has sliders. A page has no kernel, so it shows one picture of it. To move
@@ -186,15 +195,42 @@ def write_math(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_bloc
     raise nodes.SkipNode
 
 
+def preview(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: nodes.document | None
+) -> None:
+    """Give a page a description, and what other sites show beside a link to it: Open Graph, https://ogp.me."""
+    if doctree is None:
+        return
+    paragraphs = [" ".join(one.astext().split()) for one in doctree.findall(nodes.paragraph)]
+    about = next((words for words in paragraphs if len(words) > 60), project)
+    about = about if len(about) <= 200 else about[:200].rsplit(" ", 1)[0] + " …"
+    named = {"description": about, "twitter:card": "summary_large_image"}
+    graph = {"og:title": context["title"], "og:description": about, "og:type": "article", "og:site_name": project}
+    if html_baseurl:
+        address = html_baseurl + ("" if pagename == root_doc else f"{pagename}.html")
+        graph |= {"og:url": address, "og:image": f"{html_baseurl}_static/{PREVIEW.name}", "og:image:alt": GALLERY}
+    pairs = [*(("name", *pair) for pair in named.items()), *(("property", *pair) for pair in graph.items())]
+    context["metatags"] += "".join(
+        f'<meta {kind}="{name}" content="{escape(str(words))}">\n' for kind, name, words in pairs
+    )
+
+
 def finish(app: Sphinx, error: Exception | None) -> None:
-    """Let the book begin at its index, too."""
-    if error is None:
-        shutil.copy(Path(app.outdir) / f"{root_doc}.html", Path(app.outdir) / "index.html")
+    """Let the book begin at its index, too, and list its pages for search engines."""
+    if error is not None:
+        return
+    shutil.copy(Path(app.outdir) / f"{root_doc}.html", Path(app.outdir) / "index.html")
+    if html_baseurl:
+        pages = sorted("" if name == root_doc else f"{name}.html" for name in app.env.found_docs)
+        addresses = "".join(f"<url><loc>{escape(html_baseurl + page)}</loc></url>\n" for page in pages)
+        head = '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        (Path(app.outdir) / "sitemap.xml").write_text(f"{head}{addresses}</urlset>\n", "utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """Tell Sphinx of the above."""
     app.connect("source-read", prepare)
     app.connect("doctree-read", describe_pictures)
+    app.connect("html-page-context", preview)
     app.connect("build-finished", finish)
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from steerlib.networks.plausibility import correlation_or_nan
 
@@ -52,6 +51,8 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
 
     Equal values share the mean of their ranks, so that the result does not depend on how ties are sorted.
     """
+    from scipy import stats  # 50 MB, which a kernel that only shows explorers can spare
+
     return correlation(*(stats.rankdata(values) for values in (one, other)))
 
 

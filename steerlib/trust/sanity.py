@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from steerlib.networks.network import Network, as_network
 from steerlib.trust.numbers import rank_correlation
@@ -90,6 +89,8 @@ def similarity(map: np.ndarray, other: np.ndarray) -> Similarity:
     Similarity
         Of two equal maps both numbers are 1. A constant map has rank correlation 0 with any other.
     """
+    from skimage.metrics import structural_similarity  # loads scipy.stats, see rank_correlation
+
     map, other = (np.asarray(one, np.float64) for one in (map, other))
     if map.shape != other.shape:
         raise ValueError(f"expected a map {map.shape}, got {other.shape}")

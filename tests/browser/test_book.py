@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from steerlib import explain, load_drive, load_network
 
 ROOT = Path(__file__).resolve().parents[2]
+SITE = "https://example.org/steering/"
 # What reaches out of the article, where it does not scroll inside a box of its own.
 WIDE = """() => {
     const inside = element => element.closest('pre, .table-wrapper, .highlight, math, table');
@@ -36,7 +37,8 @@ def book(tmp_path_factory):
         missing("the packages of the book are missing: pip install -e '.[book]'")
     folder = tmp_path_factory.mktemp("book")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "docs", "-d", folder / "trees", "."]
-    run = subprocess.run([*command, folder / "site"], cwd=ROOT, capture_output=True, text=True)
+    environment = os.environ | {"STEERLIB_SITE": SITE}
+    run = subprocess.run([*command, folder / "site"], cwd=ROOT, capture_output=True, text=True, env=environment)
     scenes = [sys.executable, "tools/scenes.py", folder / "site" / "_static" / "scenes.js", "2"]
     subprocess.run(scenes, cwd=ROOT, check=True)
     return folder / "site", run
@@ -54,6 +56,24 @@ def test_the_book_is_built_without_a_warning(book):
         str(path.relative_to(ROOT).with_suffix(".html")) for path in (ROOT / "notebooks").rglob("[0-9]*.ipynb")
     }
     assert notebooks | {"index.html", "README.html", "docs/reference.html", "search.html"} <= names
+
+
+def test_search_engines_and_other_sites_find_the_pages(book):
+    site = book[0]
+    addresses = re.findall("<loc>(.*)</loc>", (site / "sitemap.xml").read_text("utf-8"))
+    assert SITE in addresses and f"{SITE}notebooks/03_occlusion.html" in addresses and len(addresses) > 25
+    for address in addresses:
+        page = (site / (address.removeprefix(SITE) or "index.html")).read_text("utf-8")
+        tags = dict(re.findall(r'<meta (?:name|property)="([\w:]+)" content="([^"]+)">', page))
+        assert tags["og:url"] == address and tags["og:title"] and 40 < len(tags["description"]) <= 202
+        assert (site / tags["og:image"].removeprefix(SITE)).is_file() and "methods" in tags["og:image:alt"]
+
+
+def test_an_address_that_is_not_whole_is_refused():
+    command = [sys.executable, "-c", "import runpy; runpy.run_path('docs/conf.py')"]
+    environment = os.environ | {"STEERLIB_SITE": "example.org"}
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert run.returncode and "STEERLIB_SITE='example.org': expected a whole address" in run.stderr
 
 
 def test_nothing_is_loaded_from_elsewhere(book):

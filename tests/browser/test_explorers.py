@@ -161,6 +161,12 @@ def test_the_last_picture_of_a_drag_belongs_to_the_last_value(gradients):
         notebook.changed(before)
     assert handle.get_attribute("aria-valuetext") == str(value)
     assert notebook.settle() and notebook.digest() == last
+    before = notebook.source()
+    for _ in range(2):  # begin and end
+        page.locator(f"{EXPLORER} .widget-play button").first.press("Enter")
+        notebook.changed(before)
+    notebook.settle()
+    assert value < int(handle.get_attribute("aria-valuetext")) < 299  # it went on from where the slider was
     assert notebook.errors() == []
 
 

@@ -34,6 +34,7 @@ from steerlib.show.explorers.view import Part, View, described, encoded, setting
 WIDTH, STRIP, BAR = 900, 60, 480  # pixels: width of a picture, height of the strip below it, width of its bar
 SAMPLE = 8  # frames, spread over the drive, that decide on the scale which all its frames share
 PAUSE = 0.002  # seconds between two steps, in which the kernel reads what the page has sent
+STILL = 0.1  # seconds without a new value, after which a hand is taken to hold still
 
 
 class Scene(NamedTuple):
@@ -118,7 +119,8 @@ class Explorer(widgets.VBox):
         vars(self).update(controls)
         self.frame = slider("frame", 0, len(drive) - 1, frame)
         self.play = widgets.Play(frame, interval=150, min=0, max=len(drive) - 1, tooltip="play the drive")
-        self._link = widgets.jslink((self.play, "value"), (self.frame, "value"))
+        # One way only: a link back would send each move of the slider twice. The picture on the page tells Play of it.
+        self._link = widgets.jsdlink((self.play, "value"), (self.frame, "value"))
         self.back, self.forward = (
             widgets.Button(icon=f"step-{way}", tooltip=f"{name} frame", layout={"width": "40px"})
             for way, name in (("backward", "previous"), ("forward", "next"))
@@ -127,6 +129,7 @@ class Explorer(widgets.VBox):
         self.forward.on_click(lambda _: self._step(1))
         self.picture = View(layout={"width": f"{WIDTH}px", "max_width": "100%"})
         self.picture.settings, self.picture.crop = {"frame": self.frame, **controls}, list(self.crop)
+        self.picture.play = self.play
         self.picture.on_msg(self._on_message)
         self.readout, self.error, self.code = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.doubt = widgets.HTML(_doubt(self.network, drive))
@@ -220,6 +223,7 @@ class Explorer(widgets.VBox):
         if not _page_asks():
             for _ in self._steps():
                 pass
+            self._write_code()
         elif self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._catch_up())
 
@@ -237,6 +241,7 @@ class Explorer(widgets.VBox):
                 await asyncio.sleep(PAUSE)
                 if drawn != self._asked:
                     break
+        asyncio.get_running_loop().call_later(STILL, lambda: drawn == self._asked and self._write_code())
 
     def _steps(self) -> Iterator[None]:
         """Draw what the controls say, step by step. A failure becomes a message here and a line in the log."""
@@ -255,7 +260,7 @@ class Explorer(widgets.VBox):
             self._put(np.full((self._height + STRIP, WIDTH, 3), 128, np.uint8), "no picture", drawn)
             message = escape(f"{type(error).__name__}: {error}")
             self.error.value = f'<div role="alert" style="color: #b00020"><b>No picture.</b> {message}</div>'
-            self.readout.value, self.code.value, self.map = "", "", None
+            self.readout.value, self.map = "", None
 
     def _read(self, index: int, mirrored: bool) -> tuple[np.ndarray, ...]:
         """Read a frame; give it, the enlarged part that the network sees, and what the network gets."""
@@ -293,12 +298,18 @@ class Explorer(widgets.VBox):
             angles += f", error {scene.predicted - scene.recorded:+.1f}°" if known else ""
         name, taken = escape(str(self.drive.names[scene.index])), 1000 * (perf_counter() - start)
         self.readout.value = f"<b>{name}</b>: {angles} (+ is right; {taken:.0f} ms)<br>{escape(drawing.words)}"
-        copy = "navigator.clipboard.writeText(this.nextElementSibling.textContent)"
+        self.error.value = ""
+
+    def _write_code(self) -> None:
+        """Write the lines that draw the picture: only when a hand holds still, since each message to a page costs."""
+        if self._latest is None:
+            self.code.value = ""
+            return
+        copy, lines = "navigator.clipboard.writeText(this.nextElementSibling.textContent)", self._latest[1].code
         self.code.value = (
             f'<button class="jupyter-button" onclick="{copy}">Copy to the clipboard</button>'
-            f'<pre style="user-select: all; line-height: 1.4">{escape(drawing.code)}</pre>'
+            f'<pre style="user-select: all; line-height: 1.4">{escape(lines)}</pre>'
         )
-        self.error.value = ""
 
     def _put(self, picture: np.ndarray, words: str, drawn: dict[str, Any]) -> None:
         """Give the page a picture, its text alternative and its parts, in one message: they belong together."""

@@ -253,13 +253,15 @@ class Picture {
 
   /** Find the sliders. Where a page does not give them, nothing can be put anywhere, and the rest works. */
   async findControls() {
+    const find = (reference) => this.model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
     for (const [name, reference] of Object.entries(this.model.get("settings"))) {
       try {
-        const control = await this.model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
+        const control = await find(reference);
         control.on("change:value change:index", this.onControl);
         this.controls[name] = control;
       } catch { /* the explorer is closing, or this page keeps its widgets to itself */ }
     }
+    try { this.play = await find(this.model.get("play")); } catch { /* as above, or there is none */ }
     this.touch();
     this.settingsChanged();
     this.nameControls();
@@ -372,6 +374,7 @@ class Picture {
   }
 
   settingsChanged() {
+    this.play?.set("value", this.chosen("frame")); // not saved: the kernel has no use for it
     if (!this.chose && "fill" in this.controls) this.fill.value = this.fill.options[this.chosen("fill")].value;
     this.color();
     this.listen();

@@ -54,7 +54,7 @@ class View(anywidget.AnyWidget):
         What the page knows of the picture, see `described`.
     settings : dict of name to widget
         The explorer's controls: a gesture moves them as a hand on a slider does, and the page compares their values
-        with those that the picture was drawn from.
+        with those that the picture was drawn from. `play`, if there is one, goes on from where the frame's slider is.
     answer : str
         What the kernel says to what was erased; `erased` is the JPEG of what the network then saw, and `answered` how
         often it has said something.
@@ -72,6 +72,7 @@ class View(anywidget.AnyWidget):
     frame = traitlets.Bytes(b"").tag(sync=True)
     shown = traitlets.Dict({"number": 0, "drawn": {}, "parts": [], "erases": False}).tag(sync=True)
     settings = traitlets.Dict({}).tag(sync=True, **widgets.widget_serialization)
+    play = traitlets.Any(None).tag(sync=True, **widgets.widget_serialization)
     colors = traitlets.Dict(COLORS).tag(sync=True)
     fills = traitlets.Dict(FILL_LABELS).tag(sync=True)
     answer = traitlets.Unicode("").tag(sync=True)
