@@ -42,6 +42,20 @@ SEEN = """async stage => {
     return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''));
 }"""
 
+# A drag through the middle that moves in each frame of the screen, also while the next picture is being read.
+DRAG = """async stage => {
+    const { left, top, width, height } = stage.getBoundingClientRect();
+    const fire = (type, share) => stage.dispatchEvent(new PointerEvent(type, {
+        pointerId: 1, clientX: left + share * width, clientY: top + 0.4 * height, bubbles: true,
+    }));
+    fire('pointerdown', 0.25);
+    for (let i = 0; i < 60; i++) {
+        await new Promise(requestAnimationFrame);
+        fire('pointermove', 0.25 + i / 120);
+    }
+    fire('pointerup', 0.75);
+}"""
+
 
 def seen(page, which=0):
     """The picture that a reader sees, (H, W, 3)."""
@@ -160,6 +174,16 @@ print(float(np.subtract(*predict(network, np.stack([image, occlude(image, (55, 1
     assert words in hand.page.locator(EXPLORER).first.inner_text()
     assert notebook.ask("print(explorer.picture.shown['parts'][0]['note'])").strip() == f"steers {words}"
     hand.page.screenshot(path=screenshots / "touch-drag.png")
+
+
+def test_the_window_stays_under_the_hand_while_pictures_are_read(whole_map):
+    notebook = whole_map.notebook
+    notebook.ask("columns = []\nexplorer.column.observe(lambda change: columns.append(change['new']), 'value')")
+    for _ in range(3):
+        notebook.page.locator(STAGE).evaluate(DRAG)
+        whole_map.kernel("explorer.column.value > 140", True)
+    notebook.settle()
+    whole_map.kernel("min(columns) >= 49", True)
 
 
 def test_the_wheel_changes_the_window_of_who_has_touched_the_picture(whole_map):

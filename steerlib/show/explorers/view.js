@@ -435,6 +435,7 @@ class Picture {
   drawNow() {
     const { image, canvas, shown } = this;
     if (!shown || !image.naturalWidth) return;
+    this.pictureSize = [image.naturalWidth, image.naturalHeight];
     if (canvas.width !== image.naturalWidth || canvas.height !== image.naturalHeight)
       Object.assign(canvas, { width: image.naturalWidth, height: image.naturalHeight });
     const context = canvas.getContext("2d");
@@ -565,9 +566,11 @@ class Picture {
 
   /** The part and its pixel below the pointer; with `within`, the nearest one of that part. */
   placeOf(event, within) {
+    if (!this.pictureSize) return null;
     const frame = this.image.getBoundingClientRect();
-    const x = ((event.clientX - frame.left) * this.image.naturalWidth) / frame.width;
-    const y = ((event.clientY - frame.top) * this.image.naturalHeight) / frame.height;
+    // Not the image's own size: that is 0 while the next picture is being read.
+    const x = ((event.clientX - frame.left) * this.pictureSize[0]) / frame.width;
+    const y = ((event.clientY - frame.top) * this.pictureSize[1]) / frame.height;
     for (const part of within ? [within] : this.shown?.parts ?? []) {
       const { box: [left, top, width, height], shape: [rows, columns] } = part;
       if (!within && (x < left || x >= left + width || y < top || y >= top + height)) continue;
