@@ -97,6 +97,15 @@ def test_the_whole_drive_has_one_scale(model, drive):
         assert apart(shown, expected) < 0.1
 
 
+def test_no_map_of_a_film_is_made_twice(model, drive, monkeypatch):
+    asked = []
+    monkeypatch.setattr(film, "explain", lambda *args, **settings: asked.append(args[2]) or explain(*args, **settings))
+    part = drive.subset(range(film.SAMPLE + 3))
+    pictures = list(film.film_frames(part, model, ["hires-cam", "grad-cam"], width=320))
+    assert len(pictures) == film.SAMPLE + 3
+    assert sorted(asked) == ["grad-cam"] * len(pictures) + ["hires-cam"] * len(pictures)
+
+
 def test_a_frame_that_cannot_be_read_does_not_end_the_film(model, drive, tmp_path):
     for i in range(5):
         (tmp_path / f"{i}.jpg").write_bytes(b"" if i in (0, 2) else cv2.imencode(".jpg", drive.frame(i))[1].tobytes())

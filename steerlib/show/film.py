@@ -20,7 +20,6 @@ from steerlib.networks.curvature import bend_in_words
 from steerlib.networks.network import Network, as_network
 from steerlib.networks.plausibility import warn_of_doubts
 from steerlib.show import overlay
-from steerlib.show.explanation import sample_frames
 from steerlib.show.strip import GRAY, SAMPLE, SECONDS, Moment, draw_strip, even, over
 from steerlib.writing import check_output, replacing
 
@@ -195,18 +194,22 @@ def film_frames(
     settings = {"target": "right", "signed": True} | settings
     network = as_network(network)
     make = explain if maps is None else maps.of_network(network, methods)
-    crop, samples = drive.part_for(network), list(sample_frames(drive, SAMPLE))
+    crop, samples = drive.part_for(network), dict(drive.spread(SAMPLE))
     if not samples:
         raise ValueError(f"drive {drive.name!r}: none of its frames can be read")
-    height = round(width * samples[0].shape[0] / samples[0].shape[1])
-    limits, bars, most = {}, {}, {}
+    first = next(iter(samples.values()))
+    height = round(width * first.shape[0] / first.shape[1])
+    limits, bars, most, made = {}, {}, {}, {}
     for name in methods:
-        found = [make(network, network.look(frame, drive), name, **settings) for frame in samples]
+        # Kept until the film comes to them: of a short film they are a good part.
+        made[name] = {i: make(network, network.look(frame, drive), name, **settings) for i, frame in samples.items()}
+        found = list(made[name].values())
         _, signed, unit, ends, *_ = found[0]
         limits[name] = overlay.common_limit([one.density().map for one in found])
         bars[name] = overlay.colorbar(width, limits[name], signed, unit, ends)
         if signed:
             most[name] = 1.5 * max(max(evidence(one.map)) for one in found) or 1.0
+    del samples, first
     # Where nothing was recorded, what the network answers to the samples decides how far the ruler of angles goes.
     shown = drive.angles if np.isfinite(drive.angles).any() else [factor * one.angle for one in found]
     ruler = 5 * float(np.ceil(np.nanmax(np.abs(shown), initial=1) / 5))
@@ -222,7 +225,7 @@ def film_frames(
             overlay.write(panels[0], f"{drive.names[i]} cannot be read", (width // 2, height // 2), width - 20)
         else:
             picture = network.look(frame, drive)
-            found = {name: make(network, picture, name, **settings) for name in methods}
+            found = {name: made[name].pop(i, None) or make(network, picture, name, **settings) for name in methods}
             predicted = factor * found[methods[0]].angle
             bend = bend_in_words(found[methods[0]].angle) if bends else ""
             sums = {name: evidence(found[name].map) for name in most}

@@ -54,6 +54,7 @@ DRAG = """async stage => {
         fire('pointermove', 0.25 + i / 120);
     }
     fire('pointerup', 0.75);
+    fire('pointerleave', 0.75);
 }"""
 
 
@@ -458,7 +459,7 @@ def test_the_page_colors_as_overlay_does(signed, share, script):
     code = """(() => {
         const [map, frame, limit, palette, ground, strength] = values;
         const large = view.enlarge(Float32Array.from(map), [22, 31], 100, 140);
-        return [...view.blend(frame, large, limit, {palette, ground}, strength)];
+        return [...view.blend(frame, view.placesOf(large, limit), {palette, ground}, strength)];
     })()"""
     palette, pixels = overlay.palette(signed).ravel().tolist(), np.insert(frame, 3, 255, 2).ravel().tolist()
     got = script(code, map.ravel().tolist(), pixels, limit, palette, overlay.GROUND, strength)

@@ -74,17 +74,29 @@ export function enlarge(values, [rows, columns], height, width) {
   return result.map((value) => clip(value, low, high));
 }
 
-/** Lay a map over a picture, RGBA both. The colors are those of overlay.py, which the kernel has sent. */
-export function blend(picture, values, limit, { palette, ground }, strength) {
-  const result = new Uint8ClampedArray(4 * values.length);
+/** Where each value's color stands in a palette of 511 colors, RGBA, for the shares -1 to 1 of the limit. */
+export function placesOf(values, limit) {
+  const places = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {
     const share = limit > 0 ? clip(values[i] / limit, -1, 1) : Math.sign(values[i]);
-    const place = 4 * Math.round(255 * share + 255), opacity = strength * palette[place + 3];
-    for (let k = 0; k < 3; k++) {
-      const below = picture[4 * i + k] * ground;
-      result[4 * i + k] = below + opacity * (palette[place + k] - below);
-    }
-    result[4 * i + 3] = 255;
+    places[i] = 4 * Math.round(255 * share + 255);
+  }
+  return places;
+}
+
+/** Lay a map over a picture, RGBA both. The colors are those of overlay.py, which the kernel has sent. */
+export function blend(picture, places, { palette, ground }, strength) {
+  const result = new Uint8ClampedArray(picture.length), mixed = new Float32Array(palette.length);
+  // Once for each color, not for each pixel: the share of the picture that is left, and what is added to it.
+  for (let p = 0; p < palette.length; p += 4) {
+    const opacity = strength * palette[p + 3];
+    for (let k = 0; k < 3; k++) mixed[p + k] = opacity * palette[p + k];
+    mixed[p + 3] = ground * (1 - opacity);
+  }
+  for (let i = 0; i < places.length; i++) {
+    const at = 4 * i, p = places[i];
+    for (let k = 0; k < 3; k++) result[at + k] = picture[at + k] * mixed[p + 3] + mixed[p + k];
+    result[at + 3] = 255;
   }
   return result;
 }
@@ -181,7 +193,7 @@ function drawBar(context, part, limit, signed, colors, strength) {
   if (!colors) return write("only the frame: the map is not drawn", width / 2, height / 2, width - 8);
   const long = width - 2 * left, ramp = new Float32Array(long * 18);
   ramp.forEach((_, i) => { ramp[i] = signed ? -limit + (2 * limit * (i % long)) / (long - 1) : (limit * (i % long)) / (long - 1); });
-  const pixels = blend(new Uint8Array(4 * ramp.length).fill(110), ramp, limit, colors, strength);
+  const pixels = blend(new Uint8Array(4 * ramp.length).fill(110), placesOf(ramp, limit), colors, strength);
   context.putImageData(new ImageData(pixels, long, 18), x + left, y + 6);
   Object.assign(context, { strokeStyle: INK, lineWidth: 1 });
   context.strokeRect(x + left - 0.5, y + 5.5, long + 1, 19);
@@ -461,7 +473,9 @@ class Picture {
       this.values = { key, values, enlarged: enlarge(values, part.shape, height, width) };
     }
     const colors = this.colors[wish.signed ? "signed" : "unsigned"];
-    const pixels = blend(this.frame.data, this.values.enlarged, wish.limit, colors, this.strength);
+    if (this.values.limit !== wish.limit)
+      Object.assign(this.values, { limit: wish.limit, places: placesOf(this.values.enlarged, wish.limit) });
+    const pixels = blend(this.frame.data, this.values.places, colors, this.strength);
     context.putImageData(new ImageData(pixels, width, height), left, top);
     drawLines(context, part, wish.limit, wish.signed);
     if (part.arrows && wish.signed) markPeaks(context, this.values.values, part, wish.limit);
