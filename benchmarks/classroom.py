@@ -6,13 +6,15 @@ and moves the frame. Memory is the proportional set size, in which what several 
 
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
 import psutil
 from jupyter_client.blocking import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import run_kernel
 from report import machine, publish, repeats
 
 TABLE = Path(__file__).resolve().with_suffix(".md")
@@ -47,18 +49,18 @@ def ask(client: BlockingKernelClient, code: str) -> str:
     return "".join(printed)
 
 
-def student() -> tuple[psutil.Process, object, object, list[float]]:
-    """Start a kernel and do what a student does first; give its process, manager, client, and seconds of each step."""
+def student(stack: ExitStack) -> tuple[BlockingKernelClient, psutil.Process, list[float]]:
+    """Start a kernel and do what a student does first; give its client, its process, and the seconds of each step."""
     start, seconds = time.perf_counter(), []
-    manager, client = start_new_kernel(startup_timeout=300)
+    client = stack.enter_context(run_kernel(startup_timeout=300))
     for code in STEPS.values():
         ask(client, code)
         seconds.append(time.perf_counter() - start)
         start = time.perf_counter()
-    return psutil.Process(manager.provisioner.process.pid), manager, client, seconds
+    return client, psutil.Process(int(ask(client, "import os; print(os.getpid())"))), seconds
 
 
-def shares(processes: list[psutil.Process]) -> list[float]:
+def shares(processes: Sequence[psutil.Process]) -> list[float]:
     """Give each kernel's proportional set size, with that of its children, in MB."""
     return [
         sum(one.memory_full_info().pss for one in [process, *process.children(recursive=True)]) / 1e6
@@ -68,24 +70,16 @@ def shares(processes: list[psutil.Process]) -> list[float]:
 
 def measure(count: int) -> dict[str, str]:
     """Measure so many kernels at once; give a column of the table."""
-    with ThreadPoolExecutor(count) as pool:
-        students = [one.result() for one in [pool.submit(student) for _ in range(count)]]
-        try:
-            column = {name: f"{max(seconds[k] for *_, seconds in students):.1f} s" for k, name in enumerate(STEPS)}
-            before = median(shares([process for process, *_ in students]))
-            move = MOVE.format(moves=repeats(MOVES))
-            moved = [pool.submit(ask, client, move) for _, _, client, _ in students]
-            column["another frame's whole map, all kernels at once"] = (
-                f"{1000 * max(float(one.result()) for one in moved):.0f} ms"
-            )
-            after = shares([process for process, *_ in students])
-            column["memory of a kernel after its first picture"] = f"{before:.0f} MB"
-            column[f"after {repeats(MOVES)} frames"] = f"{median(after):.0f} MB"
-            column["of all kernels"] = f"{sum(after):.0f} MB"
-        finally:
-            for _, manager, client, _ in students:
-                client.stop_channels()
-                manager.shutdown_kernel(now=True)
+    with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
+        clients, processes, seconds = zip(*pool.map(student, [stack] * count))
+        column = {name: f"{max(one[k] for one in seconds):.1f} s" for k, name in enumerate(STEPS)}
+        before = median(shares(processes))
+        moved = list(pool.map(ask, clients, [MOVE.format(moves=repeats(MOVES))] * count))
+        after = shares(processes)
+    column["another frame's whole map, all kernels at once"] = f"{1000 * max(map(float, moved)):.0f} ms"
+    column["memory of a kernel after its first picture"] = f"{before:.0f} MB"
+    column[f"after {repeats(MOVES)} frames"] = f"{median(after):.0f} MB"
+    column["of all kernels"] = f"{sum(after):.0f} MB"
     return column
 
 

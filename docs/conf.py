@@ -195,6 +195,11 @@ def write_math(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_bloc
     raise nodes.SkipNode
 
 
+def address_of(pagename: str) -> str:
+    """Give the whole address of a page; the first one is the site's."""
+    return html_baseurl + ("" if pagename == root_doc else f"{pagename}.html")
+
+
 def preview(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: nodes.document | None
 ) -> None:
@@ -204,15 +209,15 @@ def preview(
     paragraphs = [" ".join(one.astext().split()) for one in doctree.findall(nodes.paragraph)]
     about = next((words for words in paragraphs if len(words) > 60), project)
     about = about if len(about) <= 200 else about[:200].rsplit(" ", 1)[0] + " …"
-    named = {"description": about, "twitter:card": "summary_large_image"}
-    graph = {"og:title": context["title"], "og:description": about, "og:type": "article", "og:site_name": project}
+    title = app.env.titles[pagename].astext()
+    graph = {"title": title, "description": about, "type": "article", "site_name": project}
     if html_baseurl:
-        address = html_baseurl + ("" if pagename == root_doc else f"{pagename}.html")
-        graph |= {"og:url": address, "og:image": f"{html_baseurl}_static/{PREVIEW.name}", "og:image:alt": GALLERY}
-    pairs = [*(("name", *pair) for pair in named.items()), *(("property", *pair) for pair in graph.items())]
-    context["metatags"] += "".join(
-        f'<meta {kind}="{name}" content="{escape(str(words))}">\n' for kind, name, words in pairs
-    )
+        context["pageurl"] = address_of(pagename)  # Sphinx's own name for it: the page's canonical address, too
+        image = f"{html_baseurl}_static/{PREVIEW.name}"
+        graph |= {"url": context["pageurl"], "image": image, "image:alt": GALLERY}
+    tags = {'name="description"': about, 'name="twitter:card"': "summary_large_image"}
+    tags |= {f'property="og:{name}"': words for name, words in graph.items()}
+    context["metatags"] += "".join(f'<meta {tag} content="{escape(words)}">\n' for tag, words in tags.items())
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -221,8 +226,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         return
     shutil.copy(Path(app.outdir) / f"{root_doc}.html", Path(app.outdir) / "index.html")
     if html_baseurl:
-        pages = sorted("" if name == root_doc else f"{name}.html" for name in app.env.found_docs)
-        addresses = "".join(f"<url><loc>{escape(html_baseurl + page)}</loc></url>\n" for page in pages)
+        pages = sorted(map(address_of, app.env.found_docs))
+        addresses = "".join(f"<url><loc>{escape(page)}</loc></url>\n" for page in pages)
         head = '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
         (Path(app.outdir) / "sitemap.xml").write_text(f"{head}{addresses}</urlset>\n", "utf-8")
 

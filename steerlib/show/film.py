@@ -197,8 +197,8 @@ def film_frames(
     crop, samples = drive.part_for(network), dict(drive.spread(SAMPLE))
     if not samples:
         raise ValueError(f"drive {drive.name!r}: none of its frames can be read")
-    first = next(iter(samples.values()))
-    height = round(width * first.shape[0] / first.shape[1])
+    rows, columns, _ = next(iter(samples.values())).shape
+    height = round(width * rows / columns)
     limits, bars, most, made = {}, {}, {}, {}
     for name in methods:
         # Kept until the film comes to them: of a short film they are a good part.
@@ -209,7 +209,7 @@ def film_frames(
         bars[name] = overlay.colorbar(width, limits[name], signed, unit, ends)
         if signed:
             most[name] = 1.5 * max(max(evidence(one.map)) for one in found) or 1.0
-    del samples, first
+    del samples  # whole frames, which may be large
     # Where nothing was recorded, what the network answers to the samples decides how far the ruler of angles goes.
     shown = drive.angles if np.isfinite(drive.angles).any() else [factor * one.angle for one in found]
     ruler = 5 * float(np.ceil(np.nanmax(np.abs(shown), initial=1) / 5))

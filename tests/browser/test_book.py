@@ -65,6 +65,7 @@ def test_search_engines_and_other_sites_find_the_pages(book):
     for address in addresses:
         page = (site / (address.removeprefix(SITE) or "index.html")).read_text("utf-8")
         tags = dict(re.findall(r'<meta (?:name|property)="([\w:]+)" content="([^"]+)">', page))
+        assert f'<link rel="canonical" href="{address}">' in page
         assert tags["og:url"] == address and tags["og:title"] and 40 < len(tags["description"]) <= 202
         assert (site / tags["og:image"].removeprefix(SITE)).is_file() and "methods" in tags["og:image:alt"]
 

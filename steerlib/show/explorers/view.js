@@ -231,7 +231,7 @@ class Picture {
     make(el, "style", {}, STYLE);
     this.stage = make(el, "div", { class: "steerlib-stage", tabindex: "0", role: "application", "data-lm-suppress-shortcuts": "true" });
     this.image = make(this.stage, "img", { class: "widget-image", draggable: "false" });
-    this.canvas = make(this.stage, "canvas", { "aria-hidden": "true" });
+    this.canvas = make(this.stage, "canvas", { "aria-hidden": "true", width: 0, height: 0 });
     // Above what is said, which grows and shrinks: a button must not move away from the mouse.
     const tools = make(el, "div", { class: "steerlib-tools", "data-lm-suppress-shortcuts": "true" });
     this.said = make(el, "div", { class: "steerlib-said" });
@@ -447,7 +447,6 @@ class Picture {
   drawNow() {
     const { image, canvas, shown } = this;
     if (!shown || !image.naturalWidth) return;
-    this.pictureSize = [image.naturalWidth, image.naturalHeight];
     if (canvas.width !== image.naturalWidth || canvas.height !== image.naturalHeight)
       Object.assign(canvas, { width: image.naturalWidth, height: image.naturalHeight });
     const context = canvas.getContext("2d");
@@ -580,11 +579,11 @@ class Picture {
 
   /** The part and its pixel below the pointer; with `within`, the nearest one of that part. */
   placeOf(event, within) {
-    if (!this.pictureSize) return null;
-    const frame = this.image.getBoundingClientRect();
-    // Not the image's own size: that is 0 while the next picture is being read.
-    const x = ((event.clientX - frame.left) * this.pictureSize[0]) / frame.width;
-    const y = ((event.clientY - frame.top) * this.pictureSize[1]) / frame.height;
+    // Not the image's own size, which is 0 while the next picture is being read.
+    const { canvas } = this, frame = this.image.getBoundingClientRect();
+    if (!canvas.width) return null;
+    const x = ((event.clientX - frame.left) * canvas.width) / frame.width;
+    const y = ((event.clientY - frame.top) * canvas.height) / frame.height;
     for (const part of within ? [within] : this.shown?.parts ?? []) {
       const { box: [left, top, width, height], shape: [rows, columns] } = part;
       if (!within && (x < left || x >= left + width || y < top || y >= top + height)) continue;
