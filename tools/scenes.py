@@ -34,15 +34,22 @@ def main() -> None:
     drive = load_drive(Path(__file__).resolve().parents[1] / "data" / "sample_drive")
     network = load_network("pilotnet")
     ruler = 5 * float(np.ceil(np.abs(drive.angles).max() / 5))
+    frames = np.linspace(0, len(drive) - 1, 2 * count + 1)[1::2].astype(int).tolist()
+    pictures = drive.pictures(network, frames)
+    made = {
+        name: [explain(network, picture, name, **settings).density() for picture in pictures]
+        for name, settings in SHOWN.items()
+    }
+    limits = {name: overlay.common_limit([found.map for found in each]) for name, each in made.items()}
     scenes = []
-    for i in np.linspace(0, len(drive) - 1, 2 * count + 1)[1::2].astype(int).tolist():
-        picture, view = drive.pictures(network, [i])[0], overlay.enlarge(drive.view(i, network), WIDTH)
+    for k, (i, picture) in enumerate(zip(frames, pictures)):
+        view = overlay.enlarge(drive.view(i, network), WIDTH)
         height = len(view)
         parts = {}
-        for name, settings in SHOWN.items():
-            found = explain(network, picture, name, **settings).density()
-            limit = overlay.common_limit([found.map])
-            part = Part((0, 0, WIDTH, height), found, limit, bar=(0, height, BAR, STRIP))
+        for name, whole in limits.items():
+            found = made[name][k]
+            own = overlay.common_limit([found.map])
+            part = Part((0, 0, WIDTH, height), found, whole, whole, own, bar=(0, height, BAR, STRIP))
             parts[METHODS[name].title] = {
                 "part": described(part, picture.shape[:2]) | {"bare": True},
                 "words": found.words,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from steerlib.maps.fill import fill_image
+from steerlib.maps.fill import fill_image, hide_regions
 from steerlib.maps.method import Method, with_network
 from steerlib.networks.network import Network
 
@@ -154,7 +154,7 @@ def occlude_regions(
     regions : (k, h, w) bool
         Which pixels are hidden each time.
     fill : float in [0, 1], str, or (h, w, 3) float32 in [0, 1]
-        What shows through, see `fill_image`.
+        What shows through, see `steerlib.maps.fill.hide_regions`.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def occlude_regions(
         raise ValueError(
             f"regions {regions.shape} {regions.dtype}: expected (k, {picture.shape[0]}, {picture.shape[1]}) bool"
         )
-    hidden = np.where(regions[..., np.newaxis], fill_image(picture, fill), picture)
+    hidden = hide_regions(picture, regions, fill)
     return network.angle(picture) - network.angles(hidden)
 
 

@@ -190,6 +190,15 @@ def test_scenes_can_be_explored_without_python(book, chromium, screenshots):
     page.get_by_label("strength").fill("10")
     page.wait_for_timeout(300)
     assert abs(page.evaluate(canvas) - before) > 1
+    before = page.evaluate(canvas)
+    page.get_by_label("scale", exact=True).select_option("this frame")
+    page.wait_for_timeout(300)
+    assert abs(page.evaluate(canvas) - before) > 0.05
+    page.get_by_label("picture", exact=True).select_option("focus")
+    page.get_by_label("percentile", exact=True).fill("70")
+    page.wait_for_function("document.querySelector('.steerlib-said').innerText.startsWith('Sharp: the 30 %')")
+    page.screenshot(path=screenshots / "book_explore_focus.png")
+    page.get_by_label("picture", exact=True).select_option("in color")
     page.locator(".steerlib-stage").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.steerlib-live').innerText.includes('Column 101')")

@@ -231,7 +231,7 @@ def test_the_keyboard_does_what_the_mouse_does(whole_map, screenshots):
     assert page.evaluate("document.activeElement.className") == "steerlib-stage"
 
 
-@pytest.mark.parametrize("fill", ["black", "mean", "blur", "median", "erased"])
+@pytest.mark.parametrize("fill", ["black", "mean", "blur", "median", "erased", "inpaint"])
 def test_what_is_painted_is_erased_and_weighed(fill, whole_map, screenshots):
     hand, notebook = whole_map, whole_map.notebook
     hand.tool("brush")
@@ -338,6 +338,13 @@ def test_the_display_needs_no_kernel_and_the_page_says_what_does(chromium, lab, 
         page.locator(EXPLORER).get_by_label("signed", exact=True).press("Space")
         strength.fill("60")
         assert np.abs(seen(page).astype(int) - before).mean() > 3
+        for name, percentile in (("focus", 90), ("focus", 99), ("focus alone", 99), ("focus alone", 50)):
+            page.locator(EXPLORER).get_by_label(name, exact=True).press("Space")
+            page.get_by_label("percentile", exact=True).last.fill(str(percentile))
+            expected = overlay.focus(frame, map, percentile, alone=name == "focus alone")
+            page.screenshot(path=screenshots / f"touch-{name.replace(' ', '-')}-{percentile}.png")
+            assert np.abs(seen(page)[:297].astype(int) - expected).mean() < 2.5, (name, percentile)
+            assert f"Sharp: the {100 - percentile} %" in page.locator(SAID).inner_text()
         hand.point(100, 40)
         hand.said("Column 100, row 40. The map says")
         assert page.locator(SILENT).inner_text() == ""
@@ -345,6 +352,37 @@ def test_the_display_needs_no_kernel_and_the_page_says_what_does(chromium, lab, 
         page.mouse.up()
         page.wait_for_function(f"document.querySelector('{SILENT}').innerText.includes('has not answered')")
         page.screenshot(path=screenshots / "touch-stopped.png")
+
+
+def test_any_map_can_be_drawn_in_another_way_by_the_page(chromium, lab, screenshots):
+    made = """
+explorer = explorers.grad_cam(network, drive, frame=3)
+explorer.signed.value, explorer.scale.value = True, "this frame"
+explorer"""
+    with opened(chromium, lab, SETUP.format(drive=""), made) as notebook:
+        notebook.run()
+        notebook.settle()
+        page, plain = notebook.page, seen(notebook.page)
+        frame, map, limit = page_parts(notebook)
+        picture, percentile = page.get_by_label("picture", exact=True), page.get_by_label("percentile", exact=True)
+        assert not percentile.is_visible()
+        picture.select_option("magnitude")
+        assert np.abs(seen(page)[:297].astype(int) - overlay.overlay(frame, abs(map), limit)).mean() < 2.5
+        picture.select_option("focus")
+        for share in (90, 60):
+            percentile.fill(str(share))
+            assert np.abs(seen(page)[:297].astype(int) - overlay.focus(frame, map, share)).mean() < 2.5
+        page.screenshot(path=screenshots / "touch-page-focus.png")
+        assert not Axe().run(page, context=EXPLORER).response["violations"]
+        notebook.ask("explorer.frame.value = 4")  # what was chosen stays for the next frame
+        notebook.settle()
+        frame, map, _ = page_parts(notebook)
+        assert np.abs(seen(page)[:297].astype(int) - overlay.focus(frame, map, 60)).mean() < 2.5
+        picture.select_option("in color")
+        notebook.ask("explorer.frame.value = 3")
+        notebook.settle()
+        assert np.array_equal(seen(page), plain)
+        assert notebook.errors() == []
 
 
 def page_parts(notebook):

@@ -9,7 +9,7 @@ import pytest
 from by_hand import linear_network
 
 from steerlib.maps import occlusion
-from steerlib.maps.fill import fill_image
+from steerlib.maps.fill import fill_image, hide_regions
 from steerlib.maps.occlusion import occlude, occlude_regions, occlusion_map, occlusion_steps, window_centers
 from steerlib.networks.network import Network, as_network
 from steerlib.networks.training import predict
@@ -244,6 +244,27 @@ def test_regions_of_any_shape_are_hidden_one_at_a_time():
     for wrong in (regions[0], regions.astype(float), regions[:, :5]):
         with pytest.raises(ValueError, match=r"regions .*expected \(k, 13, 21\) bool"):
             occlude_regions(linear_network(weights), image, wrong)
+
+
+def test_what_surrounds_a_region_goes_on_into_it():
+    road = np.full(FULL, 0.5, np.float32)
+    road[:30] = 0.8
+    painted, line, wide = road.copy(), np.zeros((2, *FULL[:2]), bool), np.ones((1, *FULL[:2]), bool)
+    line[0, 40:50, 100:104] = line[1, 10:20, 50:90] = True
+    painted[line[0]] = 1.0
+    hidden = hide_regions(painted, line, "inpaint")
+    assert hidden.dtype == np.float32
+    np.testing.assert_allclose(hidden[0], road, atol=4 / 255)
+    np.testing.assert_array_equal(hidden[1][~line[1]], painted[~line[1]])
+    np.testing.assert_allclose(hidden[1], painted, atol=4 / 255)
+    assert hide_regions(painted, line[:0], "inpaint").shape == (0, *FULL)
+    network = linear_network(np.ones(FULL) * EXACT)
+    assert occlude_regions(network, painted, line[:1], "inpaint") == pytest.approx(0.5 * 40 * 3 * EXACT, rel=0.02)
+    with pytest.raises(ValueError, match="the whole picture is hidden"):
+        hide_regions(painted, wide, "inpaint")
+    np.testing.assert_array_equal(hide_regions(painted, wide, 0.25)[0], np.full(FULL, 0.25, np.float32))
+    with pytest.raises(ValueError, match="fill='inpaint'"):
+        fill_image(painted, "inpaint")  # it knows no region
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 7, 70])

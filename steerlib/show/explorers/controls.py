@@ -5,8 +5,9 @@ import ipywidgets as widgets
 from steerlib.maps.fill import FILLS
 from steerlib.maps.grad_cam import TARGETS
 
-# What a reader chooses of: in the occlusion explorer, and for the brush on the page.
+# What a reader chooses of: in the occlusion explorer, and for the brush on the page, which can do one more.
 FILL_LABELS = dict(zip(FILLS, ("black", "mean color", "blurred", "median", "erased road")))
+REGION_FILL_LABELS = FILL_LABELS | {"inpaint": "inpainted"}
 
 
 def slider(description: str, low: int, high: int, value: int, step: int = 1) -> widgets.IntSlider:

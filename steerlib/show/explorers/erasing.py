@@ -7,14 +7,19 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from steerlib.maps.fill import FILLS, fill_image
+from steerlib.maps.fill import REGION_FILLS, hide_regions
 from steerlib.maps.method import Explanation
 from steerlib.maps.occlusion import occlude_regions
 from steerlib.networks.network import Network
 
 PROMISES = "degrees for each pixel"  # the unit of maps whose sum over a region is a change of the angle
 LEAST = 0.005  # degrees; what is less is no number with two digits
-NAMES = dict(zip(FILLS, ("black", "the mean color", "the blurred picture", "the median", "the erased road")))
+NAMES = dict(
+    zip(
+        REGION_FILLS,
+        ("black", "the mean color", "the blurred picture", "the median", "the erased road", "what surrounds it"),
+    )
+)
 
 
 def worth(
@@ -33,7 +38,7 @@ def worth(
     region : (h, w) bool
         What is hidden.
     fill : str
-        What shows through, see `steerlib.maps.fill.fill_image`.
+        What shows through, see `steerlib.maps.fill.hide_regions`.
     found : sequence of (name, Explanation)
         Maps of this picture.
 
@@ -49,8 +54,8 @@ def worth(
     ValueError
         If the region is empty or does not fit, or the fill is none of those that have a name.
     """
-    if fill not in FILLS:
-        raise ValueError(f"fill={fill!r}: expected one of {', '.join(FILLS)}")
+    if fill not in REGION_FILLS:
+        raise ValueError(f"fill={fill!r}: expected one of {', '.join(REGION_FILLS)}")
     if not np.any(region):
         raise ValueError("nothing is painted: there is nothing to hide")
     effect = float(occlude_regions(network, picture, np.asarray(region)[np.newaxis], fill)[0])
@@ -65,7 +70,7 @@ def worth(
 
 def without(view: np.ndarray, picture: np.ndarray, region: np.ndarray, fill: str) -> np.ndarray:
     """Draw what the network sees with a region hidden: the view (H, W, 3) uint8, and the fill in the region alone."""
-    filler = np.rint(255 * fill_image(picture, fill)).astype(np.uint8)
+    filler = np.rint(255 * hide_regions(picture, region[np.newaxis], fill)[0]).astype(np.uint8)
     filler = cv2.resize(filler, view.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     hidden = cv2.resize(region.astype(np.uint8), view.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     return np.where(hidden[..., np.newaxis] > 0, filler, view)

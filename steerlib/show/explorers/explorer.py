@@ -156,7 +156,7 @@ class Explorer(widgets.VBox):
         region : (h, w) bool
             Pixels of what the network gets.
         fill : str
-            What shows through, see `steerlib.maps.fill.fill_image`.
+            What shows through, see `steerlib.maps.fill.hide_regions`.
 
         Returns
         -------

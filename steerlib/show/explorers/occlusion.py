@@ -143,6 +143,7 @@ def occlusion(network: Network | keras.Model, drive: Drive, frame: int = 0) -> E
         """Show the controls that matter."""
         focused = of_map["style"].value in FOCUS.values()
         chosen = of_window if show.value == "one window" else of_map | (of_focus if focused else of_colors)
+        chosen = chosen.keys() - {"percentile"}  # for which the page has a slider below each map
         for name, control in controls.items():
             control.layout.display = None if name in {"show", "size", "fill", *chosen} else "none"
 

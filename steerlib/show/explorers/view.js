@@ -8,7 +8,9 @@ const PATIENCE = 3000; // milliseconds until the page says that the kernel does 
 const INK = "rgb(30, 30, 30)", PAPER = "white";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const DASH = [9, 6]; // of overlay.py, pixels
-const PAGE_ANSWERS = ["style", "scale"]; // settings of display, which the page can follow alone
+const PAGE_ANSWERS = ["style", "scale", "percentile", "blur"]; // settings of display, which the page can follow alone
+const MAGNITUDE = 1, FOCUS = 2, ALONE = 3; // of the style; 0 draws the map as it is
+const DARK = 0.6, SMOOTH = 2; // of overlay.focus: the rest's brightness, and how the map is smoothed, in its pixels
 const STYLE = `
 .steerlib-stage { position: relative; line-height: 0; cursor: crosshair; user-select: none; }
 .steerlib-stage:focus-visible { outline: 3px solid #1a73e8; outline-offset: 2px; }
@@ -72,6 +74,71 @@ export function enlarge(values, [rows, columns], height, width) {
     for (let k = 4 * j; k < 4 * j + 4; k++)
       for (let i = 0; i < width; i++) result[j * width + i] += y[k] * wide[down[k] * width + i];
   return result.map((value) => clip(value, low, high));
+}
+
+/** The place from which a value beside the border is taken: mirrored, so that none is darker for being there. */
+function mirrored(i, length) {
+  const at = ((i % (2 * length)) + 2 * length) % (2 * length);
+  return at < length ? at : 2 * length - 1 - at;
+}
+
+/** Smooth a map by a Gaussian of a standard deviation in its pixels, as OpenCV does. */
+export function smoothed(values, [rows, columns], deviation) {
+  const reach = Math.round(4 * deviation), weights = Float32Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-0.5 * ((k - reach) / deviation) ** 2));
+  const sum = weights.reduce((a, b) => a + b), across = new Float32Array(values.length), result = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const column = i % columns, start = i - column;
+    for (let k = 0; k < weights.length; k++) across[i] += (weights[k] / sum) * values[start + mirrored(column + k - reach, columns)];
+  }
+  for (let row = 0; row < rows; row++)
+    for (let k = 0; k < weights.length; k++) {
+      const from = columns * mirrored(row + k - reach, rows), weight = weights[k] / sum;
+      for (let column = 0; column < columns; column++) result[row * columns + column] += weight * across[from + column];
+    }
+  return result;
+}
+
+/** Blur a picture, RGBA: three running means in each direction, which together are close to a Gaussian. */
+export function blurred(pixels, [rows, columns], deviation) {
+  const reach = (Math.sqrt(4 * deviation * deviation + 1) - 1) / 2, whole = Math.floor(reach), rest = reach - whole;
+  let from = Float32Array.from(pixels), to = new Float32Array(pixels.length);
+  for (const [lines, next, length, step] of [[rows, 4 * columns, columns, 4], [columns, 4, rows, 4 * columns]])
+    for (let pass = 0; pass < 3; pass++) {
+      // Of each mean: what comes in, what goes out, and the two values that lie in it in part.
+      const at = (i) => step * mirrored(i, length), places = Int32Array.from({ length: length + 2 * whole + 3 }, (_, i) => at(i - whole - 1));
+      for (let line = 0; line < lines; line++)
+        for (let k = 0; k < 3; k++) {
+          const first = line * next + k;
+          let sum = 0;
+          for (let i = 1; i <= 2 * whole + 1; i++) sum += from[first + places[i]];
+          for (let i = 0; i < length; i++) {
+            const before = from[first + places[i]], after = from[first + places[i + 2 * whole + 2]];
+            to[first + i * step] = (sum + rest * (before + after)) / (2 * reach + 1);
+            sum += after - from[first + places[i + 1]];
+          }
+        }
+      [from, to] = [to, from];
+    }
+  return from;
+}
+
+/** Where a map's smoothed magnitude is among the largest, 1, and elsewhere 0: `overlay.attended`. */
+export function attended(values, shape, percentile) {
+  const smooth = smoothed(values.map(Math.abs), shape, SMOOTH), sorted = smooth.slice().sort();
+  const at = (percentile / 100) * (sorted.length - 1), low = Math.floor(at), high = Math.ceil(at);
+  const least = (1 - 1e-5) * (sorted[low] + (at - low) * (sorted[high] - sorted[low]));
+  return smooth.map((value) => (value > 0 && value >= least ? 1 : 0));
+}
+
+/** Show a picture where a share is 1 and another, of what is left, where it is 0, RGBA all. */
+export function mixed(picture, rest, share) {
+  const result = new Uint8ClampedArray(picture.length);
+  for (let i = 0; i < share.length; i++) {
+    const at = 4 * i;
+    for (let k = at; k < at + 3; k++) result[k] = rest[k] + share[i] * (picture[k] - rest[k]);
+    result[at + 3] = 255;
+  }
+  return result;
 }
 
 /** Where each value's color stands in a palette of 511 colors, RGBA, for the shares -1 to 1 of the limit. */
@@ -211,6 +278,7 @@ class Picture {
   constructor(model, el) {
     Object.assign(this, { model, controls: {}, place: null, pointers: new Map(), stroke: null, brush: 9, version: 0 });
     Object.assign(this, { tool: "point", strength: STRENGTH, plain: false, mask: null, erased: null, answer: "", frame: null });
+    this.own = { style: 0, scale: 0, percentile: 90, blur: 10 }; // of display, where the explorer has no control for it
     this.asked = this.answered = model.get("answered"); // how often something was to be erased, and was answered
     this.moved = {}; // what a gesture has set and the page has not sent yet
     this.build(el);
@@ -253,14 +321,44 @@ class Picture {
     make(this.erases, "button", { type: "button", class: "jupyter-button" }, "Erase").onclick = () => this.erase();
     make(this.erases, "button", { type: "button", class: "jupyter-button" }, "Clear").onclick = () => this.clear();
     this.display = make(tools, "span", { class: "steerlib-tools" });
-    const strong = make(make(this.display, "label", {}, "strength"), "input", { type: "range", min: 0, max: 100, value: 100 * STRENGTH });
-    strong.addEventListener("input", () => { this.strength = strong.valueAsNumber / 100; this.color(); });
+    this.styles = this.choose("picture", ["in color", "magnitude", "focus", "focus alone"], "style");
+    this.scales = this.choose("scale", ["all frames", "this frame"], "scale");
+    this.cut = make(make(this.display, "label", {}, "percentile"), "input", { type: "range", min: 50, max: 99, value: this.own.percentile });
+    this.cut.addEventListener("input", () => {
+      const percentile = this.cut.valueAsNumber;
+      if ("percentile" in this.controls) return this.set({ percentile });
+      this.own.percentile = percentile;
+      this.color();
+    });
+    this.strong = make(make(this.display, "label", {}, "strength"), "input", { type: "range", min: 0, max: 100, value: 100 * STRENGTH });
+    this.strong.addEventListener("input", () => { this.strength = this.strong.valueAsNumber / 100; this.color(); });
     const plain = make(null, "input", { type: "checkbox" });
     make(this.display, "label", {}).append(plain, "only the frame");
     plain.addEventListener("change", () => { this.plain = plain.checked; this.color(); });
     const events = { pointerdown: "press", pointermove: "move", pointerup: "release", pointercancel: "release", pointerleave: "leave", keydown: "key", blur: "blur" };
     for (const [name, method] of Object.entries(events)) this.stage.addEventListener(name, (event) => this[method](event));
     this.stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+  }
+
+  /** A choice of how the map is drawn, which the page alone answers. */
+  choose(label, options, name) {
+    const id = `steerlib-${Math.random()}`, both = make(this.display, "span"); // a name without the options' words
+    make(both, "label", { for: id }, `${label} `);
+    const select = make(both, "select", { id });
+    options.forEach((text, value) => make(select, "option", { value }, text));
+    select.addEventListener("change", () => { this.own[name] = select.selectedIndex; this.offer(); this.color(); });
+    return select;
+  }
+
+  /** Show those of the page's own choices that this picture has, and that no control of the explorer offers. */
+  offer() {
+    const part = this.shown?.parts.find((one) => one.bar), has = (name) => name in this.controls;
+    const show = (input, on) => { input.parentElement.style.display = on ? "" : "none"; };
+    show(this.styles, !has("style"));
+    show(this.cut, this.style >= FOCUS); // also where the explorer has a control for it, which this moves
+    show(this.strong, this.style < FOCUS);
+    show(this.scales, !has("scale") && this.style < FOCUS && !!part?.limits && part.limits.every((limit) => limit !== null));
+    this.styles.options[MAGNITUDE].hidden = !part?.signed;
   }
 
   /** Find the sliders. Where a page does not give them, nothing can be put anywhere, and the rest works. */
@@ -305,6 +403,15 @@ class Picture {
     return control && (control.get("index") === undefined ? control.get("value") : control.get("index"));
   }
 
+  /** How the map is to be drawn: by the explorer's control, or by the page's own. */
+  wished(name) {
+    return name in this.controls ? this.chosen(name) : this.own[name];
+  }
+
+  get style() {
+    return this.wished("style");
+  }
+
   get placeable() {
     return ["column", "row", "size", "show"].every((name) => name in this.controls);
   }
@@ -344,6 +451,7 @@ class Picture {
     if (this.stage.parentElement.contains(document.activeElement)) this.live.textContent = this.answer || model.get("tooltip");
     if (this.shape && this.mask?.length !== this.shape[0] * this.shape[1]) this.mask = new Uint8Array(this.shape[0] * this.shape[1]);
     this.values = null;
+    this.offer();
     this.hides.style.visibility = this.erases.style.visibility = shown.erases ? "" : "hidden";
     this.display.style.visibility = shown.parts.some((part) => part.bar) ? "" : "hidden";
     this.touch();
@@ -362,16 +470,24 @@ class Picture {
     this.frame = { bytes, picture, data: context.getImageData(0, 0, picture.width, picture.height).data };
   }
 
-  /** Say how the page is to color a part: null where the kernel's picture is what was chosen, or only it can draw it. */
+  /** Say how the page is to draw a part: null where the kernel's picture is what was chosen, or only it can draw it. */
   wish(part, shown = this.shown) {
-    const style = this.chosen("style"), scale = this.chosen("scale");
+    const { style } = this;
     if (!part.bar) return null;
     if (this.plain) return { plain: true };
-    const limit = scale === undefined || !part.limits ? part.limit : part.limits[scale];
-    const same = PAGE_ANSWERS.every((name) => !(name in this.controls) || this.chosen(name) === shown.drawn[name]);
+    const same = PAGE_ANSWERS.every((name) => !(name in this.controls) || this.chosen(name) === shown.drawn[name]) &&
+      ("style" in this.controls || !style) && ("scale" in this.controls || !this.own.scale);
     // Of a `bare` part the picture shows the frame alone: the book's page has no kernel that draws the map into it.
-    if ((same && this.strength === STRENGTH && !part.bare) || style > 1 || limit === null) return null;
-    return { limit, signed: part.signed && style !== 1, magnitude: style === 1 };
+    if (same && (this.strength === STRENGTH || style >= FOCUS) && !part.bare) return null;
+    if (style >= FOCUS) return { focus: true, alone: style === ALONE, percentile: this.wished("percentile"), blur: this.wished("blur") };
+    const limit = this.limitOf(part);
+    return limit === null ? null : { limit, signed: part.signed && style !== MAGNITUDE, magnitude: style === MAGNITUDE };
+  }
+
+  /** The value in the strongest color, where it is known. */
+  limitOf({ limit, limits }) {
+    const choice = "scale" in this.controls || limits?.every((one) => one !== null);
+    return limits && choice ? limits[this.wished("scale")] : limit;
   }
 
   recolored(shown) {
@@ -387,6 +503,8 @@ class Picture {
 
   settingsChanged() {
     this.play?.set("value", this.chosen("frame")); // not saved: the kernel has no use for it
+    this.cut.value = this.wished("percentile");
+    this.offer();
     if (!this.chose && "fill" in this.controls) this.fill.value = this.fill.options[this.chosen("fill")].value;
     this.color();
     this.listen();
@@ -406,13 +524,12 @@ class Picture {
       this.silent.textContent = "";
     } else this.timer ??= setTimeout(() => {
       this.silent.textContent = "The kernel has not answered for 3 seconds: it is busy, or it was stopped. " +
-        "The map's values, colors and scale can still be read and changed; everything else needs it.";
+        "The map can still be read, and drawn in another way; everything else needs it.";
     }, PATIENCE);
   }
 
   answersAlone(part) {
-    const scale = this.chosen("scale");
-    return !(this.chosen("style") > 1) && !(part.limits && scale !== undefined && part.limits[scale] === null);
+    return this.style >= FOCUS || this.limitOf(part) !== null;
   }
 
   // ---- what is drawn
@@ -466,6 +583,7 @@ class Picture {
       context.drawImage(this.frame.picture, left, top);
       return drawBar(context, part, 0, part.signed, null, 0);
     }
+    if (wish.focus) return this.drawFocus(context, part, wish);
     const key = `${wish.magnitude}`;
     if (this.values?.key !== key) {
       const raw = valuesOf(part), values = wish.magnitude ? raw.map(Math.abs) : raw;
@@ -479,6 +597,22 @@ class Picture {
     drawLines(context, part, wish.limit, wish.signed);
     if (part.arrows && wish.signed) markPeaks(context, this.values.values, part, wish.limit);
     drawBar(context, part, wish.limit, wish.signed, colors, this.strength);
+  }
+
+  /** Draw what is attended sharp over the rest, as overlay.focus does; the place of the color bar stays empty. */
+  drawFocus(context, part, { alone, percentile, blur }) {
+    const [left, top, width, height] = part.box, size = [height, width], { frame } = this, rest = alone ? "black" : `${blur}`;
+    if (frame.rest !== rest) {
+      const pixels = alone ? frame.data.map(() => 0) : blur ? blurred(frame.data, size, blur) : frame.data;
+      Object.assign(frame, { rest, dark: Float32Array.from(pixels, (value) => DARK * value) });
+    }
+    // Blurred a little, or the squares of the map's pixels would show along the border.
+    const share = smoothed(attended(valuesOf(part), part.shape, percentile), part.shape, part.shape[1] / 300);
+    const pixels = mixed(frame.data, frame.dark, enlarge(share, part.shape, height, width));
+    context.putImageData(new ImageData(pixels, width, height), left, top);
+    const [x, y, wide, high] = part.bar;
+    context.fillStyle = PAPER;
+    context.fillRect(x, y, wide, high);
   }
 
   /** Draw what is painted, the lasso, and the outline of the window or the pixel that is read. */
@@ -556,9 +690,13 @@ class Picture {
 
   /** What the colors mean where the page has drawn them in another way than the words of the kernel say. */
   legend() {
-    const style = this.chosen("style");
-    if (style === this.shown.drawn.style || !this.recolored(this.shown)) return "";
-    return style === 1 ? "Yellow: hiding this moves the wheel most, to whichever side. " : "Red steers right, blue left. ";
+    const { style } = this, asDrawn = "style" in this.controls ? style === this.shown.drawn.style : !style;
+    if (style >= FOCUS && this.recolored(this.shown)) {
+      const share = Math.round(100 - this.wished("percentile"));
+      return `Sharp: the ${share} % of the picture where the map is strongest; the rest is ${style === ALONE ? "black" : "blurred and dark"}. `;
+    }
+    if (asDrawn || !this.recolored(this.shown)) return "";
+    return style === MAGNITUDE ? "Yellow: where the map is strongest, to whichever side. " : "Red steers right, blue left. ";
   }
 
   hint() {

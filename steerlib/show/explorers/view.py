@@ -18,7 +18,7 @@ import traitlets
 
 from steerlib.maps.method import Explanation
 from steerlib.show import overlay
-from steerlib.show.explorers.controls import FILL_LABELS
+from steerlib.show.explorers.controls import REGION_FILL_LABELS
 
 Box = tuple[int, int, int, int]  # left, top, width, height, in pixels of the picture that holds it
 COLORS = {
@@ -74,7 +74,7 @@ class View(anywidget.AnyWidget):
     settings = traitlets.Dict({}).tag(sync=True, **widgets.widget_serialization)
     play = traitlets.Any(None).tag(sync=True, **widgets.widget_serialization)
     colors = traitlets.Dict(COLORS).tag(sync=True)
-    fills = traitlets.Dict(FILL_LABELS).tag(sync=True)
+    fills = traitlets.Dict(REGION_FILL_LABELS).tag(sync=True)
     answer = traitlets.Unicode("").tag(sync=True)
     erased = traitlets.Bytes(b"").tag(sync=True)
     answered = traitlets.Int(0).tag(sync=True)
