@@ -36,7 +36,8 @@ def load(name):
     return module
 
 
-execute, clock = load("execute"), load("clock")
+sys.path.insert(0, str(ROOT / "tools"))  # as for whoever runs one of them
+execute, clock, setup_cells = load("execute"), load("clock"), load("setup_cells")
 
 
 def read(path):
@@ -446,3 +447,80 @@ def test_execute_stores_what_a_reader_sees_and_nothing_after_a_failure(tmp_path)
     assert run.returncode == 0 and run.stdout.startswith("01_good.ipynb: ")
     assert good.read_bytes() == stored, "the same notebook gives another file"
     assert python("tools/execute.py", "09", cwd=tmp_path).returncode == 1
+
+
+@named([FIRST, *LESSONS, *SOLUTIONS])
+def test_the_setup_cell_is_that_of_the_repository(path):
+    """None where pyproject.toml names no repository; else of this address and version: `tools/setup_cells.py`."""
+    notebook, before = read(path), path.read_text("utf-8")
+    folder = path.parent.relative_to(ROOT).as_posix()
+    setup_cells.set_up(notebook, setup_cells.setup_cell((ROOT / "pyproject.toml").read_text("utf-8"), folder))
+    assert nbformat.writes(notebook) + "\n" == before
+
+
+ADDRESS = "https://example.org/steering.git"  # git is told to look for it on this machine
+
+
+def test_a_notebook_without_a_checkout_fetches_one(tmp_path):
+    """From an empty folder, in an environment that has no steerlib."""
+    repository, empty, environment = (tmp_path / name for name in ("repository", "empty", "environment"))
+    names = (
+        "steerlib",
+        "data/sample_drive",
+        "notebooks/00_five_minutes.ipynb",
+        "notebooks/solutions/03_occlusion.ipynb",
+    )
+    for name in (*names, "data/models/pilotnet.keras", "README.md", "LICENSE"):
+        place = repository / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(ROOT / name, place)
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert "[project.scripts]" in project
+    urls = f'[project.urls]\nRepository = "{ADDRESS}"\n\n[project.scripts]'
+    (repository / "pyproject.toml").write_text(project.replace("[project.scripts]", urls), "utf-8")
+    setup_cells.main(repository)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "init.defaultBranch=main"]
+    for command in (
+        ["init", "-q"],
+        ["add", "-A", "-f"],
+        ["commit", "-q", "-m", "all"],
+        ["tag", "v" + version_of(project)],
+    ):
+        subprocess.run([*git, *command], cwd=repository, check=True, capture_output=True)
+    # Another environment that sees what is installed here, but for the steerlib of this checkout.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    scripts = environment / ("Scripts" if os.name == "nt" else "bin")
+    (site,) = environment.rglob("site-packages")
+    (site / "others.pth").write_text(str(Path(nbformat.__file__).parents[1]) + "\n", "utf-8")
+    variables = os.environ | {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}  # 0: there is none, an oddity of pip
+    here = f"url.{repository.as_uri()}.insteadOf"
+    variables |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": here, "GIT_CONFIG_VALUE_0": ADDRESS}
+    variables = {name: value for name, value in variables.items() if name not in ("STEERLIB_DRIVE", "PYTHONPATH")}
+    asked = "import steerlib, os; print(steerlib.__file__, os.getcwd(), len(steerlib.load_drive()), sep='|')"
+    for name in names[2:]:
+        title, cell = nbformat.read(repository / name, 4).cells[:2]
+        assert title.cell_type == "markdown" and cell.metadata.tags == ["setup", "remove-cell"]
+        assert cell.source.count("\n") < 20
+        empty.mkdir(exist_ok=True)
+        for _ in range(2):  # once more, as after the kernel was restarted
+            code = ["-c", f"{cell.source}\n{asked}"]
+            run = subprocess.run([scripts / "python", *code], cwd=empty, env=variables, capture_output=True, text=True)
+            assert run.returncode == 0, run.stderr
+            fetched = (empty / f"steerlib-{version_of(project)}").resolve()
+            file, folder, frames = run.stdout.strip().split("|")
+            assert Path(file) == fetched / "steerlib" / "__init__.py" and frames == "300"
+            assert Path(folder) in (fetched / Path(name).parent, empty.resolve())  # there already where it is installed
+        shutil.rmtree(empty)
+        shutil.rmtree(site / "steerlib", ignore_errors=True)
+        for left in site.glob("*steerlib*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    notebook = nbformat.read(repository / names[2], 4)
+    setup_cells.set_up(notebook, None)
+    assert notebook == read(ROOT / names[2])
+
+
+def version_of(pyproject):
+    return re.search(r'^version = "(.+)"$', pyproject, re.MULTILINE)[1]

@@ -32,7 +32,7 @@ def set_clock(notebook: NotebookNode) -> None:
     ValueError
         If the first cell does not say so.
     """
-    cells = notebook.cells
+    cells = [cell for cell in notebook.cells if "setup" not in cell.metadata.get("tags", [])]  # nobody reads that one
     for cell in cells:
         if cell.cell_type == "markdown":
             cell.source = MINUTE.sub("", cell.source)
