@@ -132,6 +132,34 @@ def test_same_seed_same_varied_road():
     assert np.ptp(heights) > 0.6 and np.degrees(np.ptp(fields)) > 30 and np.abs(np.degrees(rolls)).max() < 3.01
 
 
+def test_how_far_a_camera_looks_aside_is_a_share_of_what_it_may():
+    straight, less, more = (
+        np.array([vary_camera(np.random.default_rng(seed), askew) for seed in range(50)]).T for askew in (0.0, 0.4, 1.0)
+    )
+    yaw = world.Camera._fields.index("yaw")
+    assert np.abs(more[yaw]).max() > np.radians(2) and not straight[yaw].any()
+    np.testing.assert_allclose(less[yaw], 0.4 * more[yaw])
+    assert (np.delete(less, yaw, axis=0) == np.delete(more, yaw, axis=0)).all()
+    middle = render_views(range(2), 6, askew=0.0, varied=True)
+    _, curvature = world.render_bends(range(2), 6, askew=0.0, varied=True)
+    # Without a way back into the lane the angle is that of the bend, 2 to 5 m ahead and not where the rear axle is.
+    assert np.abs(middle.angles - world.wheel_angle(curvature)).max() < 15
+
+
+def test_shadows_have_harder_borders_and_are_where_they_were():
+    scene, asphalt = VariedScene(13), world.LABELS["asphalt"]
+    found = []
+    for scene.hardness, scene.leaves in ((0.0, 0.0), (5.0, 0.0)):
+        scene.sharpening = 0.0
+        frame, labels = scene.render(Pose(120.0), (132, 400), crop=ROAD)
+        light = frame.mean(axis=2)
+        shaded, lit = labels == asphalt + 128, labels == asphalt  # 128: in a cast shadow
+        assert shaded.sum() > 500 and lit.sum() > 500
+        found.append((light[lit].mean() / light[shaded].mean(), labels))
+    (soft, before), (hard, after) = found
+    assert hard > soft > 1.1 and (before == after).mean() > 0.98
+
+
 def test_varied_views_are_spread_over_their_roads():
     drive = render_views(range(5), 20, varied=True)
     plain = render_views(range(5), 20)

@@ -78,7 +78,7 @@ def _photograph(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     # In 8 bits, as a camera has them, since that takes half the time.
     picture = cv2.convertScaleAbs(picture, alpha=255)
     picture = _reframe(picture, np.radians(some(1.5)), np.exp(some(0.08)), np.exp(some(0.05)), some(0.03), some(0.04))
-    light = np.exp(_smooth(random, strength * 0.35, height, width))
+    light = np.exp(_smooth(random, strength * 0.25, height, width))
     for _ in range(random.poisson(1.2 * strength)):
         light *= _patch(height, width, random)
     picture = cv2.multiply(picture, cv2.merge([light] * 3), dtype=cv2.CV_8U)
@@ -87,7 +87,7 @@ def _photograph(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
         picture = cv2.add(picture, cv2.merge([glare * random.uniform(0.7, 1) for _ in range(3)]), dtype=cv2.CV_8U)
     picture = cv2.transform(picture, _colors(random, strength))
     # Exposure that leaves the darkest black and the brightest white, and the camera's own curve.
-    black, white, gamma = max(0.0, some(0.08)), np.exp(some(0.25)), np.exp(some(0.3))
+    black, white, gamma = max(0.0, some(0.06)), np.exp(some(0.2)), np.exp(some(0.25))
     tones = np.clip((np.arange(256) / 255 - black) / (white * (1 - black)), 0, 1) ** gamma
     picture = cv2.LUT(picture, np.rint(255 * tones).astype(np.uint8))
     if now_and_then(0.5):
@@ -97,7 +97,7 @@ def _photograph(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
         picture = cv2.resize(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (width, height))
     if now_and_then(0.7):
         # The same in all channels, as in dim light.
-        grain = random.uniform(0, 15) * random.standard_normal((height, width), np.float32)
+        grain = random.uniform(0, 8) * random.standard_normal((height, width), np.float32)
         picture = cv2.add(picture, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
     if now_and_then(0.3):
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(12, 70))]
@@ -134,7 +134,10 @@ def _patch(height: int, width: int, random: np.random.Generator) -> np.ndarray:
 
 def _colors(random: np.random.Generator, strength: float) -> np.ndarray:
     """Draw a matrix (3, 3) for the colors: the saturation, in some pictures none, and the white balance."""
-    saturation = 0.0 if random.uniform() < 0.2 * strength else 1 + strength * random.uniform(-0.8, 0.7)
+    saturation = 0.0 if random.uniform() < 0.2 * strength else 1 + strength * random.uniform(-0.7, 0.6)
     matrix = saturation * np.eye(3) + (1 - saturation) * LUMA
-    gains = np.exp(strength * 0.15 * random.standard_normal(3))
+    # Warmer or colder, as white balance errs, and hardly greener.
+    gains = np.exp(
+        strength * (0.12 * random.standard_normal() * np.array([1, 0, -1]) + 0.04 * random.standard_normal(3))
+    )
     return (gains[:, None] * matrix).astype(np.float32)

@@ -33,7 +33,7 @@ def part_for_horizon(horizon: float, width: int, height: int) -> Part:
     another frame it is as wide as the frame and has the horizon at the same place. A frame that ends before it does
     ends the part, too: its rows are drawn out. Of a higher frame it is up to a third higher, its rows pressed together:
     the near road tells most of what the car does. On Udacity's drive, 4:3, `pilotnet_varied` agrees with the recorded
-    angle by a correlation of 0.69 down to the lower border, and of 0.58 with the standard camera's proportions.
+    angle by a correlation of 0.70 down to the lower border, and of 0.57 with the standard camera's proportions.
 
     Which angle the other camera sees across is not known. The bend that a network sees grows with the square of the
     focal length: at 70 degrees across it is two thirds of the true one, at 40, a phone held upright, two and a half

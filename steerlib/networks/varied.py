@@ -21,10 +21,12 @@ from steerlib.networks.training import evaluate, train
 
 NAME = "pilotnet_varied"
 PLAIN_ROADS, PLAIN_VIEWS = range(0, 120), 6000
-VARIED_ROADS, VARIED_VIEWS = range(0, 1200), 24000
+# Roads and views, how far askew car and camera stand (`steerlib.render_bends`), epochs and learning rate. First
+# anything is possible; then, as in a car whose camera looks ahead, more or less, the near road tells more of the bend.
+STAGES = [(range(0, 1200), 24000, 1.0, 16, 7e-4), (range(1200, 1800), 12000, 0.4, 6, 5e-4)]
 VALIDATION = [(range(1000, 1020), 1000, False), (range(9000, 9040), 400, True)]  # roads, views, varied
 UNSEEN = [(range(2000, 2020), 1000, False), (range(9500, 9540), 400, True)]
-EPOCHS, BATCH_SIZE, LEARNING_RATE = 14, 64, 7e-4
+BATCH_SIZE = 64
 HUBER = 0.15  # radians, from where on errors count in proportion: a few sharp bends would decide all
 
 
@@ -32,21 +34,21 @@ def main() -> None:
     """Train the network and save it in a folder, by default where networks of one's own are kept."""
     cv2.setNumThreads(1)  # for small pictures threads take longer than they save, while the network computes
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else folders()[0]
-    drive = bends([(PLAIN_ROADS, PLAIN_VIEWS, False), (VARIED_ROADS, VARIED_VIEWS, True)])
     model = pilotnet(seed=0)
-    train(
-        model,
-        drive,
-        bends(VALIDATION),
-        epochs=EPOCHS,
-        batch_size=BATCH_SIZE,
-        learning_rate=LEARNING_RATE,
-        patience=EPOCHS,
-        verbose=2,
-        start="pilotnet",
-        augment=photograph_anew,
-        loss=keras.losses.Huber(HUBER),
-    )
+    for stage, (roads, views, askew, epochs, learning_rate) in enumerate(STAGES):
+        train(
+            model,
+            bends([(PLAIN_ROADS, PLAIN_VIEWS, False), (roads, views, True)], askew),
+            bends(VALIDATION, askew),
+            epochs=epochs,
+            batch_size=BATCH_SIZE,
+            learning_rate=learning_rate,
+            patience=epochs,
+            verbose=2,
+            start=None if stage else "pilotnet",
+            augment=photograph_anew,
+            loss=keras.losses.Huber(HUBER),
+        )
     print(write(model, folder / f"{NAME}.keras"))
     for roads, views, varied in UNSEEN:
         measures = evaluate(model, bends([(roads, views, varied)]))
@@ -54,12 +56,25 @@ def main() -> None:
         print(f"{views:,} views of unseen {'varied' if varied else 'plain'} roads: {words}")
 
 
-def bends(chosen: list[tuple[range, int, bool]]) -> Drive:
-    """Photograph roads, plain or varied ones, with the angle of the wheel that their bends take: one drive of all."""
+def bends(chosen: list[tuple[range, int, bool]], askew: float = 1.0) -> Drive:
+    """Photograph roads, plain or varied ones, with the angle of the wheel that their bends take: one drive of all.
+
+    Parameters
+    ----------
+    chosen : list of (roads, views, varied)
+        The roads' seeds, how many views of them, and whether they are varied ones.
+    askew : float
+        How far askew car and camera stand on the varied ones, see `steerlib.render_bends`.
+
+    Returns
+    -------
+    Drive
+        Of all views; angles in degrees, positive to the right.
+    """
     # Only here: whoever brings a drive needs no rendered road.
     from steerlib.world import render_bends, wheel_angle
 
-    drives = [render_bends(roads, views, varied=varied) for roads, views, varied in chosen]
+    drives = [render_bends(roads, views, askew if varied else 1.0, varied=varied) for roads, views, varied in chosen]
     frames = np.concatenate([[views.frame(i) for i in range(len(views))] for views, _ in drives])
     angles = wheel_angle(np.concatenate([curvature for _, curvature in drives])).astype(np.float32)
     return Drive.from_arrays("bends", frames, angles, crop=WHOLE, cut=True)

@@ -27,7 +27,7 @@ def score_views(
     seeds: int | Iterable[int],
     n: int,
     elements: Sequence[str] = (),
-    askew: bool = True,
+    askew: float = 1.0,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = True,
@@ -70,7 +70,7 @@ def score_views(
 
 
 def _score_road(
-    score: Score, elements: Sequence[str], askew: bool, network: Network, road: tuple[int, int]
+    score: Score, elements: Sequence[str], askew: float, network: Network, road: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     """Render the views of one road and score them."""
     views, without = render_counterfactuals(*road, elements, askew, network)

@@ -59,6 +59,8 @@ class Scene:
     """
 
     camera = Camera()
+    hardness, leaves = 0.0, 0.0  # of the borders of shadows: how hard, and how ragged; 0: soft as they were painted
+    sharpening = 0.0  # by the camera: how much of what is finer than two pixels is added once more
 
     def __init__(self, seed: int, length: float = 1000.0) -> None:
         self.seed = seed
@@ -236,6 +238,8 @@ class Scene:
         color -= over * over  # a soft shoulder to white
         sharpness = width / FRAME_SIZE[1]
         color = cv2.GaussianBlur(color, None, max(0.6 * sharpness, 0.3))
+        if self.sharpening:
+            color += np.float32(self.sharpening) * (color - cv2.GaussianBlur(color, None, 1.0))
         hood = (down - (1 - day.hood * (1 - 0.55 * across**2))).astype(np.float32)
         first = int(np.searchsorted(down[:, 0], 1 - day.hood)) - 1
         cover = np.clip(hood[first:] * height / (crop[1] - crop[0]) + 0.5, 0, 1)

@@ -147,6 +147,9 @@ def draw_ground(scene: Scene, canvas: Canvas, pose: Pose, without: frozenset) ->
     painted = sample(scene.atlas, atlas_x, atlas_y, np.log2(np.maximum(along, across) / ATLAS_CELL))
     painted *= (np.abs(offset) < ATLAS_HALF_WIDTH - 0.5)[..., None]
     shadow, tone = np.clip(painted[..., 0], 0, 1), painted[..., 1]
+    if scene.hardness:
+        border = scene.hardness * (shadow - 0.5 + scene.leaves * meadow)
+        shadow = np.clip(0.5 + border, 0, 1) * np.clip(4 * shadow, 0, 1)
 
     lane = road.lane_width[i]
     asphalt = 1 + scene.grain * grain + scene.patches * tone

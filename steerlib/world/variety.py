@@ -62,18 +62,22 @@ class VariedScene(Scene):
         self.index_things()
         n = len(road.x)
         self.lines = vary_lines(road, rng)
-        self.wear = np.clip(rng.uniform(0, 0.6) + 0.25 * smooth_noise(rng, n, 20 / STEP), 0, 0.9)
+        self.wear = np.clip(rng.uniform(0, 0.5) + 0.25 * smooth_noise(rng, n, 20 / STEP), 0, 0.9)
         self.edge_jitter = rng.uniform(0, 0.15) * smooth_noise(rng, n, 1.5)
         self.shoulder = rng.uniform(0, 2.5) + rng.uniform(0, 1.2) * np.abs(smooth_noise(rng, n, 25 / STEP))
         self.tracks = rng.uniform(-0.15, 0.22)
         self.joints = (rng.uniform(3, 9), rng.uniform(0.1, 0.5) if rng.uniform() < 0.15 else 0.0)
-        self.grain, self.patches = rng.uniform(0.02, 0.16), rng.uniform(0, 0.4)
+        self.grain, self.patches = rng.uniform(0.02, 0.12), rng.uniform(0, 0.3)
+        self.hardness, self.leaves = rng.uniform(1, 5), rng.uniform(0, 0.25)
+        self.sharpening = rng.uniform(0, 1.5)
         self.tree_color = rng.uniform(0.08, 0.5) * rng.normal(1, 0.12, 3) * np.array([1.05, 1.1, 0.75])
         self.ridges = make_ridges(rng) * np.float32(rng.choice([0.5, 1.0, 2.5], p=[0.3, 0.4, 0.3]))
 
 
-def vary_camera(rng: np.random.Generator) -> Camera:
+def vary_camera(rng: np.random.Generator, askew: float = 1.0) -> Camera:
     """Draw a camera: low in a car or high in a van, narrow or wide, not quite straight, its picture stretched.
+
+    It looks up to 5° to the side, times `askew`.
 
     Where exactly it is mounted, and whether it looks straight ahead, is known of no recorded drive. Since the car's own
     pose decides the right angle, and not the camera's, a network cannot take every degree for a car that is askew.
@@ -88,7 +92,7 @@ def vary_camera(rng: np.random.Generator) -> Camera:
         field_of_view=field_of_view,
         pitch=-shift / rows,
         roll=np.radians(np.clip(rng.normal(0, 1.2), -3, 3)),
-        yaw=np.radians(np.clip(rng.normal(0, 2.0), -5, 5)),
+        yaw=askew * np.radians(np.clip(rng.normal(0, 2.0), -5, 5)),
         right=np.clip(rng.normal(0, 0.3), -0.7, 0.7),
         stretch=stretch,
     )
@@ -113,26 +117,30 @@ def vary_road(seed: int, length: float, rng: np.random.Generator) -> Road:
 def vary_day(rng: np.random.Generator) -> Day:
     """Draw a day: harder or softer light, bluer or warmer shade, surfaces from fresh asphalt to concrete."""
     day = make_day(rng)
-    shade = np.exp(rng.normal(-0.35, 0.4)) * (np.array([0.82, 0.95, 1.2]) if rng.uniform() < 0.4 else np.ones(3))
+    shade = np.exp(rng.normal(-0.7, 0.5)) * (np.array([0.75, 0.95, 1.3]) if rng.uniform() < 0.4 else np.ones(3))
     ground = np.array(
         [(0.35, 0.42, 0.18), (0.62, 0.55, 0.32), (0.42, 0.33, 0.22), (0.2, 0.26, 0.12), (0.5, 0.48, 0.44)]
     )
 
     def color(base: np.ndarray, spread: float) -> np.ndarray:
-        return np.clip(base * rng.normal(1, spread, 3), 0.02, 1.2).astype(np.float32)
+        # Warmer or colder, as light and its white balance are, and hardly greener or redder.
+        warm = spread * rng.normal() * np.array([1, 0, -1])
+        return np.clip(base * (1 + warm) * rng.normal(1, spread / 5, 3), 0.02, 1.5).astype(np.float32)
 
+    sun = color(day.sun * rng.uniform(0.5, 2.2), 0.08)
+    ambient = color(day.ambient * np.minimum(shade, 1.3), 0.08)
+    gray = rng.choice([rng.uniform(0.1, 0.3), rng.uniform(0.25, 0.55), rng.uniform(0.5, 0.75)])
     return replace(
         day,
-        sun=color(day.sun * rng.uniform(0.4, 1.8), 0.06),
-        ambient=color(day.ambient * np.minimum(shade, 1.3), 0.05),
+        sun=sun,
+        ambient=ambient,
         sky_top=color(day.sky_top * rng.uniform(0.6, 1.3), 0.06),
         sky_low=color(day.sky_low * rng.uniform(0.7, 1.25), 0.05),
         haze=day.haze * rng.uniform(0.4, 2.0),
-        exposure=day.exposure * rng.uniform(0.6, 1.5),
-        asphalt=color(
-            np.full(3, rng.choice([rng.uniform(0.1, 0.3), rng.uniform(0.25, 0.55), rng.uniform(0.5, 0.75)])), 0.04
-        ),
-        gravel=color(np.full(3, rng.uniform(0.2, 0.75)), 0.1),
+        # Metered, more or less well: how bright asphalt in the sun comes out.
+        exposure=np.exp(rng.uniform(np.log(0.25), np.log(0.9))) / (gray**0.7 * float((ambient + sun).mean())),
+        asphalt=color(np.full(3, gray), 0.04),
+        gravel=color(np.full(3, rng.uniform(0.2, 0.8)), 0.1),
         grass=np.stack([color(ground[rng.integers(5)] * rng.uniform(0.4, 1.3), 0.12) for _ in range(2)]),
         camera_pitch=0.0,
         hood=0.0 if rng.uniform() < 0.6 else rng.uniform(0.01, 0.12),
@@ -144,8 +152,8 @@ def vary_lines(road: Road, rng: np.random.Generator) -> list[Line]:
     n, lane = len(road.x), road.lane_width
     left, right = road.lanes
     white, yellow = (
-        np.array([0.92, 0.92, 0.9]) * rng.uniform(0.55, 1.15),
-        np.array([0.9, 0.64, 0.12]) * rng.uniform(0.6, 1.1),
+        np.array([0.92, 0.92, 0.9]) * rng.uniform(0.65, 1.5),
+        np.array([0.9, 0.64, 0.12]) * rng.uniform(0.65, 1.3),
     )
     lines = []
 
@@ -217,7 +225,7 @@ def vary_surroundings(
         if rng.uniform() < 0.5:
             continue
         element, label, texture, heights, margins = kinds[rng.choice(list(kinds))]
-        tint = rng.uniform(0.5, 1.5) * rng.normal(1, 0.12, 3)
+        tint = rng.uniform(0.5, 1.5) * rng.normal(1, 0.05, 3)
         tint = tint * (np.array([1.1, 0.9, 0.65]) if label == "hill" else np.ones(3))
         start = -40.0
         height, margin = rng.uniform(*heights), rng.uniform(*margins)
@@ -243,7 +251,7 @@ def shade(road: Road, rng: np.random.Generator) -> np.ndarray:
     leaves = np.tile(noise_tile(11, rng.uniform(0.7, 1.4)), (rows // 512 + 1, 1))[:rows, :columns]
     across = np.linspace(-1, 1, columns) * rng.choice([-1, 0, 1]) + rng.uniform(0.2, 1)
     roof = along[:, None] * (across > 0) * np.clip(1 - broken * (0.5 + leaves), 0, 1)
-    return cv2.GaussianBlur(roof.astype(np.float32), None, rng.uniform(0.6, 3))
+    return cv2.GaussianBlur(roof.astype(np.float32), None, rng.uniform(0.4, 2))
 
 
 def vary_vehicles(road: Road, rng: np.random.Generator) -> list[Vehicle]:
@@ -252,7 +260,11 @@ def vary_vehicles(road: Road, rng: np.random.Generator) -> list[Vehicle]:
     own, cars = (road.own + 0.5) * width, []
 
     def car(distance: float, speed: float, offset: float) -> None:
-        color = np.clip(rng.uniform(0.05, 0.95) * rng.normal(1, 0.15, 3), 0.02, 1)
+        color = np.clip(rng.uniform(0.05, 0.95) * rng.normal(1, 0.04, 3), 0.02, 1)  # most are white, gray or black
+        if rng.uniform() < 0.25:
+            color = (
+                rng.uniform(0.2, 0.9) * np.array([(0.8, 0.1, 0.1), (0.1, 0.2, 0.7), (0.5, 0.45, 0.3)])[rng.integers(3)]
+            )
         cars.append(Vehicle(float(distance), float(speed), color, rng.uniform() < 0.3, float(offset)))
 
     end = road.length + AFTER - 20

@@ -68,7 +68,7 @@ def render_drive(seed: int, n: int, interval: float = 0.1) -> Drive:
 def render_views(
     seeds: int | Iterable[int],
     n: int,
-    askew: bool = True,
+    askew: float = 1.0,
     network: Network | keras.Model | None = None,
     varied: bool = False,
 ) -> Drive:
@@ -84,8 +84,9 @@ def render_views(
         The roads; the views are spread evenly over them.
     n : int
         Number of views in all.
-    askew : bool
-        False: all from the center of the lane, along the road.
+    askew : float
+        How far beside and askew, as a share of that; of varied roads also how far their cameras look to the side.
+        0: all from the center of the lane, along the road.
     network : Network, optional
         Whose pictures the views are, by its size and crop. None: PilotNet's.
     varied : bool
@@ -110,7 +111,7 @@ def render_counterfactuals(
     seeds: int | Iterable[int],
     n: int,
     elements: Sequence[str],
-    askew: bool = True,
+    askew: float = 1.0,
     network: Network | keras.Model | None = None,
     varied: bool = False,
 ) -> tuple[Drive, dict[str, np.ndarray]]:
@@ -146,7 +147,7 @@ def render_counterfactuals(
 def render_bends(
     seeds: int | Iterable[int],
     n: int,
-    askew: bool = True,
+    askew: float = 1.0,
     network: Network | keras.Model | None = None,
     varied: bool = False,
 ) -> tuple[Drive, np.ndarray]:
@@ -196,7 +197,7 @@ def spread_over(seeds: int | Iterable[int], n: int) -> list[tuple[int, int]]:
 def _views(
     seeds: int | Iterable[int],
     n: int,
-    askew: bool,
+    askew: float,
     elements: tuple[str, ...],
     network: Network | keras.Model | None,
     varied: bool = False,
@@ -212,7 +213,7 @@ def _views(
 def _views_of_road(
     seed: int,
     n: int,
-    askew: bool,
+    askew: float,
     elements: Sequence[str],
     size: tuple[int, int],
     crop: tuple[float, float],
@@ -226,7 +227,7 @@ def _views_of_road(
         offset = np.clip(0.65 * rng.standard_normal(), -1.8, 1.8) * askew
         heading = np.radians(np.clip(3.5 * rng.standard_normal(), -10, 10)) * askew
         if varied:
-            scene.camera, calm = vary_camera(rng), rng.uniform(0.1, 0.6)
+            scene.camera, calm = vary_camera(rng, askew), rng.uniform(0.1, 0.6)
             offset, heading = calm * offset, calm * heading
         pose = Pose(distance, offset, heading, distance / SPEED + time)
         without = [scene.render(pose, size, (element,), crop)[0] for element in elements]

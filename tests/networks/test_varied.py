@@ -11,11 +11,9 @@ from steerlib.world import Scene, render_views
 def test_the_recipe_runs_on_a_few_views(tmp_path, monkeypatch, capsys):
     for name, value in {
         "PLAIN_VIEWS": 8,
-        "VARIED_ROADS": range(2),
-        "VARIED_VIEWS": 12,
+        "STAGES": [(range(2), 12, 1.0, 1, 7e-4), (range(2, 4), 12, 0.4, 1, 5e-4)],
         "VALIDATION": [(range(1000, 1001), 4, False), (range(9000, 9001), 4, True)],
         "UNSEEN": [(range(2000, 2001), 4, False), (range(9500, 9501), 4, True)],
-        "EPOCHS": 1,
         "PLAIN_ROADS": range(2),
     }.items():
         monkeypatch.setattr(varied, name, value)
