@@ -64,7 +64,7 @@ function neighbors(length, enlarged) {
 
 /** Enlarge a map without overshoot, as overlay.py does. */
 export function enlarge(values, [rows, columns], height, width) {
-  const [low, high] = values.reduce(([l, h], v) => [Math.min(l, v), Math.max(h, v)], [Infinity, -Infinity]);
+  const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
   const [across, x] = neighbors(columns, width), [down, y] = neighbors(rows, height);
   const wide = new Float32Array(rows * width), result = new Float32Array(height * width);
   for (let row = 0; row < rows; row++)
@@ -73,7 +73,8 @@ export function enlarge(values, [rows, columns], height, width) {
   for (let j = 0; j < height; j++)
     for (let k = 4 * j; k < 4 * j + 4; k++)
       for (let i = 0; i < width; i++) result[j * width + i] += y[k] * wide[down[k] * width + i];
-  return result.map((value) => clip(value, low, high));
+  for (let i = 0; i < result.length; i++) result[i] = clip(result[i], low, high);
+  return result;
 }
 
 /** The place from which a value beside the border is taken: mirrored, so that none is darker for being there. */
@@ -86,10 +87,10 @@ function mirrored(i, length) {
 export function smoothed(values, [rows, columns], deviation) {
   const reach = Math.round(4 * deviation), weights = Float32Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-0.5 * ((k - reach) / deviation) ** 2));
   const sum = weights.reduce((a, b) => a + b), across = new Float32Array(values.length), result = new Float32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const column = i % columns, start = i - column;
-    for (let k = 0; k < weights.length; k++) across[i] += (weights[k] / sum) * values[start + mirrored(column + k - reach, columns)];
-  }
+  const beside = Int32Array.from({ length: columns + 2 * reach }, (_, i) => mirrored(i - reach, columns));
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      for (let k = 0; k < weights.length; k++) across[row * columns + column] += (weights[k] / sum) * values[row * columns + beside[column + k]];
   for (let row = 0; row < rows; row++)
     for (let k = 0; k < weights.length; k++) {
       const from = columns * mirrored(row + k - reach, rows), weight = weights[k] / sum;
@@ -123,8 +124,8 @@ export function blurred(pixels, [rows, columns], deviation) {
 }
 
 /** Where a map's smoothed magnitude is among the largest, 1, and elsewhere 0: `overlay.attended`. */
-export function attended(values, shape, percentile) {
-  const smooth = smoothed(values.map(Math.abs), shape, SMOOTH), sorted = smooth.slice().sort();
+export function attended(smooth, percentile) {
+  const sorted = smooth.slice().sort();
   const at = (percentile / 100) * (sorted.length - 1), low = Math.floor(at), high = Math.ceil(at);
   const least = (1 - 1e-5) * (sorted[low] + (at - low) * (sorted[high] - sorted[low]));
   return smooth.map((value) => (value > 0 && value >= least ? 1 : 0));
@@ -606,8 +607,9 @@ class Picture {
       const pixels = alone ? frame.data.map(() => 0) : blur ? blurred(frame.data, size, blur) : frame.data;
       Object.assign(frame, { rest, dark: Float32Array.from(pixels, (value) => DARK * value) });
     }
+    if (this.values?.key !== "focus") this.values = { key: "focus", smooth: smoothed(valuesOf(part).map(Math.abs), part.shape, SMOOTH) };
     // Blurred a little, or the squares of the map's pixels would show along the border.
-    const share = smoothed(attended(valuesOf(part), part.shape, percentile), part.shape, part.shape[1] / 300);
+    const share = smoothed(attended(this.values.smooth, percentile), part.shape, part.shape[1] / 300);
     const pixels = mixed(frame.data, frame.dark, enlarge(share, part.shape, height, width));
     context.putImageData(new ImageData(pixels, width, height), left, top);
     const [x, y, wide, high] = part.bar;
