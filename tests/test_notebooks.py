@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from base64 import b64encode
 from pathlib import Path
 from queue import Empty
@@ -50,7 +51,7 @@ def named(paths):
 
 def structure(notebook, path):
     """What the design asks of a notebook and this one lacks, as sentences."""
-    cells = notebook.cells
+    cells = [cell for cell in notebook.cells if setup_cells.TAG not in cell.metadata.get("tags", [])]
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     number = path.stem[:2]
     title = cells[0].source.split("\n")[0]
@@ -458,9 +459,6 @@ def test_the_setup_cell_is_that_of_the_repository(path):
     assert nbformat.writes(notebook) + "\n" == before
 
 
-ADDRESS = "https://example.org/steering.git"  # git is told to look for it on this machine
-
-
 def test_a_notebook_without_a_checkout_fetches_one(tmp_path):
     """From an empty folder, in an environment that has no steerlib."""
     repository, empty, environment = (tmp_path / name for name in ("repository", "empty", "environment"))
@@ -478,16 +476,19 @@ def test_a_notebook_without_a_checkout_fetches_one(tmp_path):
         else:
             shutil.copyfile(ROOT / name, place)
     project = (ROOT / "pyproject.toml").read_text("utf-8")
-    assert "[project.scripts]" in project
-    urls = f'[project.urls]\nRepository = "{ADDRESS}"\n\n[project.scripts]'
-    (repository / "pyproject.toml").write_text(project.replace("[project.scripts]", urls), "utf-8")
+    about = tomllib.loads(project)["project"]
+    address, version = about.get("urls", {}).get("Repository"), about["version"]
+    if address is None:
+        address = "https://example.org/steering.git"
+        project = project.replace("[project.scripts]", f'[project.urls]\nRepository = "{address}"\n\n[project.scripts]')
+    (repository / "pyproject.toml").write_text(project, "utf-8")
     setup_cells.main(repository)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "init.defaultBranch=main"]
     for command in (
         ["init", "-q"],
         ["add", "-A", "-f"],
         ["commit", "-q", "-m", "all"],
-        ["tag", "v" + version_of(project)],
+        ["tag", f"v{version}"],
     ):
         subprocess.run([*git, *command], cwd=repository, check=True, capture_output=True)
     # Another environment that sees what is installed here, but for the steerlib of this checkout.
@@ -496,8 +497,8 @@ def test_a_notebook_without_a_checkout_fetches_one(tmp_path):
     (site,) = environment.rglob("site-packages")
     (site / "others.pth").write_text(str(Path(nbformat.__file__).parents[1]) + "\n", "utf-8")
     variables = os.environ | {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}  # 0: there is none, an oddity of pip
-    here = f"url.{repository.as_uri()}.insteadOf"
-    variables |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": here, "GIT_CONFIG_VALUE_0": ADDRESS}
+    here = f"url.{repository.as_uri()}.insteadOf"  # git looks for the address on this machine
+    variables |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": here, "GIT_CONFIG_VALUE_0": address}
     variables = {name: value for name, value in variables.items() if name not in ("STEERLIB_DRIVE", "PYTHONPATH")}
     asked = "import steerlib, os; print(steerlib.__file__, os.getcwd(), len(steerlib.load_drive()), sep='|')"
     for name in names[2:]:
@@ -509,7 +510,7 @@ def test_a_notebook_without_a_checkout_fetches_one(tmp_path):
             code = ["-c", f"{cell.source}\n{asked}"]
             run = subprocess.run([scripts / "python", *code], cwd=empty, env=variables, capture_output=True, text=True)
             assert run.returncode == 0, run.stderr
-            fetched = (empty / f"steerlib-{version_of(project)}").resolve()
+            fetched = (empty / f"steerlib-{version}").resolve()
             file, folder, frames = run.stdout.strip().split("|")
             assert Path(file) == fetched / "steerlib" / "__init__.py" and frames == "300"
             assert Path(folder) in (fetched / Path(name).parent, empty.resolve())  # there already where it is installed
@@ -517,10 +518,7 @@ def test_a_notebook_without_a_checkout_fetches_one(tmp_path):
         shutil.rmtree(site / "steerlib", ignore_errors=True)
         for left in site.glob("*steerlib*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-    notebook = nbformat.read(repository / names[2], 4)
-    setup_cells.set_up(notebook, None)
-    assert notebook == read(ROOT / names[2])
-
-
-def version_of(pyproject):
-    return re.search(r'^version = "(.+)"$', pyproject, re.MULTILINE)[1]
+    with_cell, without = nbformat.read(repository / names[2], 4), read(ROOT / names[2])
+    for notebook in (with_cell, without):
+        setup_cells.set_up(notebook, None)
+    assert with_cell == without

@@ -16,21 +16,23 @@ from steerlib.writing import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "setup"
-CELL = """# Without a checkout, as on Colab, fetch one, of the version that belongs to this notebook; else do nothing.
+CELL = """# Without a checkout, as on Colab, fetch one of this notebook's version; else nothing.
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 
 if find_spec("steerlib") is None:
+    address = "{address}"
     checkout = os.path.abspath("steerlib-{version}")
     if not os.path.exists(checkout):
-        clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "v{version}", "{address}", checkout]
-        subprocess.run(clone, check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--editable", checkout], check=True)
+        clone = ["git", "clone", "--quiet", "--depth=1", "--branch=v{version}"]
+        subprocess.run([*clone, address, checkout], check=True)
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--editable"]
+    subprocess.run([*install, checkout], check=True)
     sys.path.insert(0, checkout)  # this kernel was there before
     os.chdir(os.path.join(checkout, "{folder}"))
-if "google.colab" in sys.modules:  # it shows a widget such as an explorer only to whom it is told so
+if "google.colab" in sys.modules:  # without this it shows no explorer
     from google.colab import output
 
     output.enable_custom_widget_manager()"""
