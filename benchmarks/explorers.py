@@ -150,13 +150,9 @@ def measure_display(browser: Browser, lab: Lab) -> list[str]:
             page.wait_for_timeout(1000)
             drawn = [page.evaluate(RANGE, [name, 60 + i]) for i in range(repeats(STEPS))]
             taken = f"{statistics.median(drawn):.0f} ms, slowest {max(drawn):.0f} ms"
-            lines.append(
-                f"| {name} of a map drawn {picture.replace('focus', 'as focus')} | {taken} | ≤ 17 ms, one frame |"
-            )
-        lines.append(
-            f"| messages to the kernel for {2 * len(drawn)} such changes | {page.evaluate('window.sent')} | 0 |"
-        )
-    return lines
+            lines.append(f"| {name}, picture {picture} | {taken} | ≤ 17 ms, one frame |")
+        sent = page.evaluate("window.sent")
+    return [*lines, f"| messages to the kernel for {2 * len(drawn)} such changes | {sent} | 0 |"]
 
 
 def measure_row(browser: Browser, lab: Lab, number: int) -> list[float]:

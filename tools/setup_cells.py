@@ -18,19 +18,19 @@ ROOT = Path(__file__).resolve().parents[1]
 TAG = "setup"
 CELL = """# Without a checkout, as on Colab, fetch one of this notebook's version; else nothing.
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
+from subprocess import run
 
+checkout = os.path.abspath("steerlib-{version}")
 if find_spec("steerlib") is None:
     address = "{address}"
-    checkout = os.path.abspath("steerlib-{version}")
     if not os.path.exists(checkout):
         clone = ["git", "clone", "--quiet", "--depth=1", "--branch=v{version}"]
-        subprocess.run([*clone, address, checkout], check=True)
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--editable"]
-    subprocess.run([*install, checkout], check=True)
+        run([*clone, address, checkout], check=True)
+    run([sys.executable, "-m", "pip", "install", "-q", "-e", checkout], check=True)
     sys.path.insert(0, checkout)  # this kernel was there before
+if os.path.exists(checkout):  # also after the kernel was restarted
     os.chdir(os.path.join(checkout, "{folder}"))
 if "google.colab" in sys.modules:  # without this it shows no explorer
     from google.colab import output

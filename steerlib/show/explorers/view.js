@@ -10,7 +10,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const DASH = [9, 6]; // of overlay.py, pixels
 const PAGE_ANSWERS = ["style", "scale", "percentile", "blur"]; // settings of display, which the page can follow alone
 const MAGNITUDE = 1, FOCUS = 2, ALONE = 3; // of the style; 0 draws the map as it is
-const DARK = 0.6, SMOOTH = 2; // of overlay.focus: the rest's brightness, and how the map is smoothed, in its pixels
+// Of overlay.focus: the percentile, the rest's blur and brightness, and how the map is smoothed, in its pixels.
+const PERCENTILE = 90, BLUR = 10, DARK = 0.6, SMOOTH = 2;
 const STYLE = `
 .steerlib-stage { position: relative; line-height: 0; cursor: crosshair; user-select: none; }
 .steerlib-stage:focus-visible { outline: 3px solid #1a73e8; outline-offset: 2px; }
@@ -279,7 +280,6 @@ class Picture {
   constructor(model, el) {
     Object.assign(this, { model, controls: {}, place: null, pointers: new Map(), stroke: null, brush: 9, version: 0 });
     Object.assign(this, { tool: "point", strength: STRENGTH, plain: false, mask: null, erased: null, answer: "", frame: null });
-    this.own = { style: 0, scale: 0, percentile: 90, blur: 10 }; // of display, where the explorer has no control for it
     this.asked = this.answered = model.get("answered"); // how often something was to be erased, and was answered
     this.moved = {}; // what a gesture has set and the page has not sent yet
     this.build(el);
@@ -322,14 +322,12 @@ class Picture {
     make(this.erases, "button", { type: "button", class: "jupyter-button" }, "Erase").onclick = () => this.erase();
     make(this.erases, "button", { type: "button", class: "jupyter-button" }, "Clear").onclick = () => this.clear();
     this.display = make(tools, "span", { class: "steerlib-tools" });
-    this.styles = this.choose("picture", ["in color", "magnitude", "focus", "focus alone"], "style");
-    this.scales = this.choose("scale", ["all frames", "this frame"], "scale");
-    this.cut = make(make(this.display, "label", {}, "percentile"), "input", { type: "range", min: 50, max: 99, value: this.own.percentile });
+    this.styles = this.choose("picture", ["in color", "magnitude", "focus", "focus alone"]);
+    this.scales = this.choose("scale", ["all frames", "this frame"]);
+    this.cut = make(make(this.display, "label", {}, "percentile"), "input", { type: "range", min: 50, max: 99, value: PERCENTILE });
     this.cut.addEventListener("input", () => {
-      const percentile = this.cut.valueAsNumber;
-      if ("percentile" in this.controls) return this.set({ percentile });
-      this.own.percentile = percentile;
-      this.color();
+      if ("percentile" in this.controls) this.set({ percentile: this.cut.valueAsNumber });
+      else this.color();
     });
     this.strong = make(make(this.display, "label", {}, "strength"), "input", { type: "range", min: 0, max: 100, value: 100 * STRENGTH });
     this.strong.addEventListener("input", () => { this.strength = this.strong.valueAsNumber / 100; this.color(); });
@@ -342,12 +340,12 @@ class Picture {
   }
 
   /** A choice of how the map is drawn, which the page alone answers. */
-  choose(label, options, name) {
+  choose(label, options) {
     const id = `steerlib-${Math.random()}`, both = make(this.display, "span"); // a name without the options' words
     make(both, "label", { for: id }, `${label} `);
     const select = make(both, "select", { id });
     options.forEach((text, value) => make(select, "option", { value }, text));
-    select.addEventListener("change", () => { this.own[name] = select.selectedIndex; this.offer(); this.color(); });
+    select.addEventListener("change", () => this.color());
     return select;
   }
 
@@ -406,7 +404,14 @@ class Picture {
 
   /** How the map is to be drawn: by the explorer's control, or by the page's own. */
   wished(name) {
-    return name in this.controls ? this.chosen(name) : this.own[name];
+    if (name in this.controls) return this.chosen(name);
+    return { style: this.styles.selectedIndex, scale: this.scales.selectedIndex, percentile: this.cut.valueAsNumber, blur: BLUR }[name];
+  }
+
+  /** Whether the kernel has drawn it so: what it has no control for, in color, on its own scale. */
+  asDrawn(name, shown) {
+    if (name in this.controls) return this.chosen(name) === shown.drawn[name];
+    return !["style", "scale"].includes(name) || !this.wished(name);
   }
 
   get style() {
@@ -452,7 +457,6 @@ class Picture {
     if (this.stage.parentElement.contains(document.activeElement)) this.live.textContent = this.answer || model.get("tooltip");
     if (this.shape && this.mask?.length !== this.shape[0] * this.shape[1]) this.mask = new Uint8Array(this.shape[0] * this.shape[1]);
     this.values = null;
-    this.offer();
     this.hides.style.visibility = this.erases.style.visibility = shown.erases ? "" : "hidden";
     this.display.style.visibility = shown.parts.some((part) => part.bar) ? "" : "hidden";
     this.touch();
@@ -476,8 +480,7 @@ class Picture {
     const { style } = this;
     if (!part.bar) return null;
     if (this.plain) return { plain: true };
-    const same = PAGE_ANSWERS.every((name) => !(name in this.controls) || this.chosen(name) === shown.drawn[name]) &&
-      ("style" in this.controls || !style) && ("scale" in this.controls || !this.own.scale);
+    const same = PAGE_ANSWERS.every((name) => this.asDrawn(name, shown));
     // Of a `bare` part the picture shows the frame alone: the book's page has no kernel that draws the map into it.
     if (same && (this.strength === STRENGTH || style >= FOCUS) && !part.bare) return null;
     if (style >= FOCUS) return { focus: true, alone: style === ALONE, percentile: this.wished("percentile"), blur: this.wished("blur") };
@@ -498,6 +501,7 @@ class Picture {
   /** Color the map anew, after a change of the display. */
   async color() {
     if (!this.shown) return;
+    this.offer();
     if (this.recolored(this.shown)) await this.readFrame();
     this.draw();
   }
@@ -505,7 +509,6 @@ class Picture {
   settingsChanged() {
     this.play?.set("value", this.chosen("frame")); // not saved: the kernel has no use for it
     this.cut.value = this.wished("percentile");
-    this.offer();
     if (!this.chose && "fill" in this.controls) this.fill.value = this.fill.options[this.chosen("fill")].value;
     this.color();
     this.listen();
@@ -692,12 +695,13 @@ class Picture {
 
   /** What the colors mean where the page has drawn them in another way than the words of the kernel say. */
   legend() {
-    const { style } = this, asDrawn = "style" in this.controls ? style === this.shown.drawn.style : !style;
-    if (style >= FOCUS && this.recolored(this.shown)) {
+    const { style } = this;
+    if (!this.recolored(this.shown)) return "";
+    if (style >= FOCUS) {
       const share = Math.round(100 - this.wished("percentile"));
       return `Sharp: the ${share} % of the picture where the map is strongest; the rest is ${style === ALONE ? "black" : "blurred and dark"}. `;
     }
-    if (asDrawn || !this.recolored(this.shown)) return "";
+    if (this.asDrawn("style", this.shown)) return "";
     return style === MAGNITUDE ? "Yellow: where the map is strongest, to whichever side. " : "Red steers right, blue left. ";
   }
 
