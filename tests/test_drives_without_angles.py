@@ -4,6 +4,7 @@ import numpy as np
 
 from steerlib.drives import Drive
 from steerlib.show import explorers, film, overlay
+from steerlib.show.rulers import ruler_end
 
 
 def drive_without_angles():
@@ -20,6 +21,19 @@ def test_explorers_show_the_network_s_angle_alone(shipped_network):
         explorer.frame.value = 2
         assert explorer.error.value == ""
         explorer.close()
+
+
+def test_the_ruler_of_a_drive_without_angles_reaches_as_far_as_the_answers(shipped_network):
+    network, drive = shipped_network("pilotnet"), drive_without_angles()
+    answers = np.abs(network.angles(drive.pictures(network)))
+    explorer = explorers.frames(drive, network)
+    ruler = explorer._latest[0].ruler
+    assert ruler % 5 == 0 and answers.max() <= ruler < max(answers.max(), 1) + 5
+    explorer.close()
+    without = explorers.frames(drive, None)
+    assert without._latest[0].ruler == 5
+    without.close()
+    assert [ruler_end(one) for one in ([], [np.nan, np.inf], [3.0], [-5.0, np.nan], [5.1])] == [5, 5, 5, 5, 10]
 
 
 def test_films_show_the_network_s_angle_alone(shipped_network):

@@ -17,6 +17,7 @@ from steerlib.networks.files import load_network
 from steerlib.show import overlay
 from steerlib.show.explorers.explorer import BAR, STRIP, WIDTH
 from steerlib.show.explorers.view import COLORS, Part, described, encoded
+from steerlib.show.rulers import ruler_end
 
 SCENES = 12
 QUALITY = 85  # of the pictures: a page is to be smaller than an explorer
@@ -33,7 +34,7 @@ def main() -> None:
     output, count = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else SCENES
     drive = load_drive(Path(__file__).resolve().parents[1] / "data" / "sample_drive")
     network = load_network("pilotnet")
-    ruler = 5 * float(np.ceil(np.abs(drive.angles).max() / 5))
+    ruler = ruler_end(drive.angles)
     frames = np.linspace(0, len(drive) - 1, 2 * count + 1)[1::2].astype(int).tolist()
     pictures = drive.pictures(network, frames)
     made = {

@@ -20,6 +20,7 @@ from steerlib.networks.curvature import bend_in_words
 from steerlib.networks.network import Network, as_network
 from steerlib.networks.plausibility import warn_of_doubts
 from steerlib.show import overlay
+from steerlib.show.rulers import ruler_end
 from steerlib.show.strip import GRAY, SAMPLE, SECONDS, Moment, draw_strip, even, over
 from steerlib.writing import check_output, replacing
 
@@ -212,7 +213,7 @@ def film_frames(
     del samples  # whole frames, which may be large
     # Where nothing was recorded, what the network answers to the samples decides how far the ruler of angles goes.
     shown = drive.angles if np.isfinite(drive.angles).any() else [factor * one.angle for one in found]
-    ruler = 5 * float(np.ceil(np.nanmax(np.abs(shown), initial=1) / 5))
+    ruler = ruler_end(shown)
     other = "recorded" if np.isfinite(drive.angles).any() else ""
     label = f"network x {factor:.2f}" if factor != 1 else "standard car" if bends else "network"
     past: deque[Moment] = deque(maxlen=max(2, round(SECONDS * fps)))

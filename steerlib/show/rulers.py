@@ -9,6 +9,12 @@ from numpy.typing import ArrayLike
 from steerlib.show.pictures import INK, PAPER, checked_picture, write
 
 
+def ruler_end(angles: ArrayLike) -> float:
+    """Choose where a ruler ends that some angles (n,) in degrees fit on: a multiple of 5; NaN and infinity are none."""
+    angles = np.abs(np.asarray(angles, float))
+    return 5 * float(np.ceil(np.max(angles, initial=1, where=np.isfinite(angles)) / 5))
+
+
 def draw_angles(
     picture: np.ndarray,
     predicted: float | None = None,

@@ -30,6 +30,7 @@ from steerlib.show.explanation import sample_frames
 from steerlib.show.explorers.controls import row_of, slider
 from steerlib.show.explorers.erasing import without, worth
 from steerlib.show.explorers.view import Part, View, described, encoded, setting
+from steerlib.show.rulers import ruler_end
 
 WIDTH, STRIP, BAR = 900, 60, 480  # pixels: width of a picture, height of the strip below it, width of its bar
 SAMPLE = 8  # frames, spread over the drive, that decide on the scale which all its frames share
@@ -112,7 +113,8 @@ class Explorer(widgets.VBox):
         self.crop = drive.part_for(self.network)
         self._names = name_of(drive, "drive"), name_of(network, "network")
         self._height = len(overlay.enlarge(crop_road(typical(drive), self.crop), WIDTH)) if height is None else height
-        self._ruler = 5 * float(np.ceil(np.nanmax(np.abs(drive.angles), initial=1) / 5))
+        known = self.network is None or np.isfinite(drive.angles).any()
+        self._ruler = ruler_end(drive.angles if known else _answers(self.network, drive))
         self.map = None
         self.drive, self.controls, self._draw = drive, controls, draw
         self._read = lru_cache(maxsize=1)(self._read)  # a control moves much more often than the frame is changed
@@ -355,6 +357,13 @@ def _doubt(network: Network | None, drive: Drive) -> str:
             told = escape(in_words(network, drive, doubts))
             return f'<div role="note" style="color: #8a5300"><b>Doubtful answers.</b> {told}</div>'
     return ""
+
+
+def _answers(network: Network, drive: Drive) -> list[float]:
+    """Give a network's angles for some frames, none where it cannot be asked: what speaks against it, pictures say."""
+    with suppress(Exception):
+        return [network.angle(network.look(frame, drive)) for frame in sample_frames(drive, SAMPLE)]
+    return []
 
 
 def _page_asks() -> bool:
